@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Macrophages, the source of IL-6."""
+
+from __future__ import annotations
+
+from abm.state.kinds import KINDS, CellType
+
+MACROPHAGE = KINDS.add(
+    CellType(2, "macrophage", "macrophage", "sessile", "macrophage", "#8c6d46", mobile=False)
+)

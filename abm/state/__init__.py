@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Simulation state: columns, lattices, compartments, weights. Knows nothing of Mesa."""
