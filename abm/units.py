@@ -21,12 +21,14 @@ antigen density     molecules (per cell)
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError
+
+from abm.errors import nearest, path_text, range_text, shown, spelled
 
 TICK_SECONDS = 15
 TICKS_PER_MINUTE = 60 // TICK_SECONDS
@@ -50,6 +52,7 @@ UNITS: dict[str, tuple[str, int, int]] = {
     "mm": ("length", 1000, 1),
     "µm/min": ("speed", 60, 1),
     "µm/h": ("speed", 1, 1),
+    "mm/h": ("speed", 1000, 1),
     "µm²/min": ("diffusivity", 60, 1),
     "µm²/s": ("diffusivity", 3600, 1),
     "µm²/h": ("diffusivity", 1, 1),
@@ -75,8 +78,17 @@ UNITS: dict[str, tuple[str, int, int]] = {
     "molecules/h": ("secretion", 1, 1),
     "cells/kg/d": ("cell flux", 1, 24),
 }
-_SPELLINGS = {"u": "µ", "μ": "µ", "^2": "²", "^3": "³", "day": "d", "days": "d", "hours": "h", "hour": "h"}
-_QUANTITY = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*$")
+_SPELLINGS = {
+    r"\bu(?=[mgL])": "µ",
+    "μ": "µ",
+    r"\^2": "²",
+    r"\^3": "³",
+    r"\b(days?)\b": "d",
+    r"\b(hours?|hr|hrs)\b": "h",
+    r"\b(minutes?|mins)\b": "min",
+    r"\b(seconds?|sec)\b": "s",
+}
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def canonical_unit(text: str) -> str:
@@ -91,16 +103,15 @@ def canonical_unit(text: str) -> str:
     if unit in UNITS:
         return unit
     for old, new in _SPELLINGS.items():
-        if old == "u":
-            unit = re.sub(r"\bu(?=[mgL])", new, unit)
-        elif old.isalpha():
-            unit = re.sub(rf"\b{old}\b", new, unit)
-        else:
-            unit = unit.replace(old, new)
+        unit = re.sub(old, new, unit)
     if unit in UNITS:
         return unit
-    near = difflib.get_close_matches(unit, UNITS, n=1, cutoff=0.0)
-    raise ValueError(f"unknown unit {text!r}; nearest known unit: {near[0]!r}")
+    raise ValueError(f"unknown unit {shown(text)}; nearest known unit: {nearest(unit, UNITS)!r}")
+
+
+def units_like(unit: str) -> list[str]:
+    """Return all units of the dimension that ``unit`` has."""
+    return [name for name, entry in UNITS.items() if entry[0] == UNITS[unit][0]]
 
 
 def to_base(value: float, unit: str) -> float:
@@ -117,6 +128,13 @@ def from_base(value: float, unit: str) -> float:
         short = float(f"{plain:.{digits}g}")
         if short * numerator / denominator == value:
             return short
+    # Two roundings there and two back: the number that was converted lies within a few of its neighbours.
+    below = above = plain
+    for _ in range(4):
+        for near in (below, above):
+            if near * numerator / denominator == value:
+                return near
+        below, above = math.nextafter(below, -math.inf), math.nextafter(above, math.inf)
     return plain
 
 
@@ -133,27 +151,48 @@ def parse_quantity(value: float | str, unit: str) -> float:
     Raises
     ------
     ValueError
-        Not a number, an unknown unit, or a unit of another dimension.
+        Not a number, not finite, an unknown unit, or a unit of another dimension.
     """
+    example = "such as 0.5 or '50 %'" if unit == "1" else f"in {unit}, such as 1 or '1 {unit}'"
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"must be a number in {unit}, got {value!r}")
+        raise ValueError(f"must be a number {example}, got {shown(value)}")
     if isinstance(value, int | float):
-        return value
-    match = _QUANTITY.match(value)
+        return _finite(value, value)
+    text = value.strip()
+    match = _NUMBER.match(text)
     if match is None:
-        raise ValueError(f"must be a number, optionally with a unit such as '1 {unit}', got {value!r}")
-    number, given = float(match[1]), match[2]
+        raise ValueError(f"must be a number {example}, got {shown(value)}")
+    given = text[match.end() :].strip()
     if not given:
-        raise ValueError(f"must be a number (no quotes) or carry a unit such as '{match[1]} {unit}', got {value!r}")
-    given = canonical_unit(given)
-    dimension, numerator, denominator = UNITS[given]
-    wanted, wanted_numerator, wanted_denominator = UNITS[unit]
-    if dimension != wanted:
-        allowed = ", ".join(name for name, entry in UNITS.items() if entry[0] == wanted)
-        raise ValueError(f"must have a unit of {wanted} ({allowed}), got {value!r}, a {dimension}")
+        raise ValueError(f"must be a number without quotes, or text such as '{match[0]} {unit}', got {shown(value)}")
+    if given[0] in ",_":
+        raise ValueError(f"must be a number without separators, such as 1000000 or 1e6, got {shown(value)}")
+    dimension, wanted_numerator, wanted_denominator = UNITS[unit]
+    allowed = units_like(unit)
+    listed = ", ".join(allowed)
+    try:
+        given = canonical_unit(given)
+    except ValueError:
+        raise ValueError(
+            f"unknown unit in {shown(value)}; units of {dimension}: {listed}; nearest: {nearest(given, allowed)!r}"
+        ) from None
+    if given not in allowed:
+        raise ValueError(f"must have a unit of {dimension} ({listed}), got {shown(value)}, a {UNITS[given][0]}")
+    number = _finite(float(match[0]), value)
     if given == unit:
         return number
-    return number * (numerator * wanted_denominator) / (denominator * wanted_numerator)
+    _, numerator, denominator = UNITS[given]
+    return _finite(number * (numerator * wanted_denominator) / (denominator * wanted_numerator), value)
+
+
+def _finite(number: float, given: Any) -> float:
+    try:
+        result = float(number)
+    except OverflowError:
+        result = math.inf
+    if not math.isfinite(result):
+        raise ValueError(f"must be a finite number, got {shown(given)}")
+    return result
 
 
 def quantity(
@@ -166,6 +205,9 @@ def quantity(
     plausible: tuple[float, float] | None = None,
 ) -> Any:
     """Declare a parameter: default, unit, bounds, plausible range and source in one place.
+
+    Annotate the field as ``float``, or as a tuple or a ``dict`` of floats, each of which is then a
+    quantity; a count without a unit is a plain ``int`` with ``Field(ge=..., le=...)``.
 
     Parameters
     ----------
@@ -181,11 +223,31 @@ def quantity(
         Author, year, table or figure, or "assumption: why".
     plausible : (float, float), optional
         Range in ``unit`` for parameter studies; defaults to nothing (not varied).
+
+    Raises
+    ------
+    ValueError
+        The declaration contradicts itself: a unit spelt otherwise, bounds or plausible range reversed
+        or one outside the other.
     """
     if canonical_unit(unit) != unit:
         raise ValueError(f"declare the unit as {canonical_unit(unit)!r}, not {unit!r}")
-    extra = {"unit": unit, "bounds": list(bounds), "plausible": list(plausible) if plausible else None, "source": source}
-    return Field(default, description=about, json_schema_extra=extra)  # type: ignore[arg-type]
+    low, high = bounds
+    if not low <= high:
+        raise ValueError(f"bounds {bounds} are reversed")
+    if plausible is not None and not low <= plausible[0] <= plausible[1] <= high:
+        raise ValueError(f"plausible range {plausible} is reversed or outside the bounds {bounds}")
+
+    def read_value(value: Any) -> Any:
+        return None if value is None else _read_all(value, unit, (low, high))
+
+    varied = None if plausible is None else list(plausible)
+    extra = {"unit": unit, "bounds": [low, high], "plausible": varied, "source": source}
+    field = Field(default, description=about, json_schema_extra=extra)  # type: ignore[arg-type]
+    # On the field itself, not a validator for "*": that would also cover the `type` of a discriminated
+    # union, where pydantic allows none.
+    field.metadata.append(BeforeValidator(read_value))
+    return field
 
 
 def field_unit(model: type[BaseModel], name: str) -> str | None:
@@ -194,34 +256,81 @@ def field_unit(model: type[BaseModel], name: str) -> str | None:
     return extra.get("unit") if isinstance(extra, dict) else None  # type: ignore[return-value]
 
 
+def _accept_lists_for_tuples(schema: Any) -> None:
+    """Relax tuples alone: YAML has only lists, and strict mode would refuse them."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "tuple":
+            schema["strict"] = False
+        for key, part in schema.items():
+            if key not in ("metadata", "default"):
+                _accept_lists_for_tuples(part)
+    elif isinstance(schema, list | tuple):
+        for part in schema:
+            _accept_lists_for_tuples(part)
+
+
 class Parameters(BaseModel):
     """Base of every parameter group: frozen, strict, no unknown keys, quantities in base units.
 
     A field declared with :func:`quantity` accepts a bare number in its declared unit or text with
-    any unit of the same dimension; the attribute holds base units.
+    any unit of the same dimension; the attribute holds base units. A tuple field accepts a list.
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True, use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        validate_default=True,
+        use_attribute_docstrings=True,
     )
 
-    @field_validator("*", mode="before")
     @classmethod
-    def _read_quantity(cls, value: Any, info: ValidationInfo) -> Any:
-        assert info.field_name is not None
-        extra = cls.model_fields[info.field_name].json_schema_extra
-        if value is None or not isinstance(extra, dict) or "unit" not in extra:
-            return value
-        unit, bounds = str(extra["unit"]), extra["bounds"]
-        if isinstance(value, list | tuple):
-            return type(value)(_bounded(item, unit, bounds) for item in value)
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Let pydantic build the validator, then accept a list where a tuple is declared."""
+        schema = handler(source)
+        _accept_lists_for_tuples(schema)
+        return schema
+
+
+def _read_all(value: Any, unit: str, bounds: tuple[float, float]) -> Any:
+    """Read a quantity, or each one of a list or mapping; all the bad ones are told at once.
+
+    Raises
+    ------
+    ValueError
+        A single value is bad.
+    PydanticCustomError
+        Some in a list or mapping are; ``context["items"]`` holds (path, message) of each.
+    """
+    if not isinstance(value, list | tuple | dict):
         return _bounded(value, unit, bounds)
+    problems: list[tuple[tuple[int | str, ...], str]] = []
+
+    def read(part: Any, where: tuple[int | str, ...]) -> Any:
+        if isinstance(part, dict):
+            return {key: read(item, (*where, key)) for key, item in part.items()}
+        if isinstance(part, list | tuple):
+            return tuple(read(item, (*where, index)) for index, item in enumerate(part))
+        try:
+            return _bounded(part, unit, bounds)
+        except ValueError as error:
+            problems.append((where, str(error)))
+            return part
+
+    result = read(value, ())
+    if problems:
+        text = "; ".join(f"{path_text(where)}: {message}" for where, message in problems)
+        raise PydanticCustomError("quantity_items", "{text}", {"text": text, "items": problems})
+    return result
 
 
-def _bounded(value: Any, unit: str, bounds: Any) -> float:
+def _bounded(value: Any, unit: str, bounds: tuple[float, float]) -> float:
     number = parse_quantity(value, unit)
     low, high = bounds
-    shown = "" if unit == "1" else f" {unit}"
-    if not math.isfinite(number) or not low <= number <= high:
-        raise ValueError(f"must be between {low:g} and {high:g}{shown}, got {value!r}")
+    if not low <= number <= high:
+        meant = ""
+        if isinstance(value, str) and canonical_unit(_NUMBER.sub("", value.strip(), count=1)) != unit:
+            meant = f", which is {spelled(number)} {unit}"
+        raise ValueError(f"must be {range_text(low, high, unit)}, got {shown(value)}{meant}")
     return to_base(number, unit)

@@ -6,9 +6,9 @@ from __future__ import annotations
 from abm.state.kinds import KINDS, CellType
 
 BLAST = KINDS.add(
-    CellType(6, "blast", "CD19+ blast", "sessile", "leukaemia", "#7b3294", target=True)
+    CellType(6, "blast", "CD19+ blast", "sessile", "leukaemia", "#521078", target=True)
 )
 
 CD19_NEGATIVE_BLAST = KINDS.add(
-    CellType(7, "blast_cd19_negative", "CD19-negative blast", "sessile", "leukaemia", "#e7298a")
+    CellType(7, "blast_cd19_negative", "CD19-negative blast", "sessile", "leukaemia", "#d52687")
 )

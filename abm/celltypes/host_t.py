@@ -6,5 +6,5 @@ from __future__ import annotations
 from abm.state.kinds import KINDS, CellType
 
 HOST_T = KINDS.add(
-    CellType(8, "host_t", "host T cell", "motile", "host_t", "#66a61e")
+    CellType(8, "host_t", "host T cell", "motile", "host_t", "#114f05")
 )

@@ -6,5 +6,5 @@ from __future__ import annotations
 from abm.state.kinds import KINDS, CellType
 
 MACROPHAGE = KINDS.add(
-    CellType(2, "macrophage", "macrophage", "sessile", "macrophage", "#8c6d46", mobile=False)
+    CellType(2, "macrophage", "macrophage", "sessile", "macrophage", "#97825c", mobile=False)
 )

@@ -55,7 +55,11 @@ class Column:
         self.name = name
 
     def __get__(self, view: View | None, owner: type) -> Any:
-        return self if view is None else view.table.array(self.name)[view.row]
+        if view is None:
+            return self
+        values, row = view.table.array(self.name), view.row
+        # A Python number for one cell: uint8 arithmetic would wrap (1 - 2 = 255) in user code.
+        return values.item(row) if isinstance(row, int) else values[row]
 
     def __set__(self, view: View, value: Any) -> None:
         view.table.array(self.name)[view.row] = value

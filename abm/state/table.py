@@ -107,6 +107,10 @@ class CellTable:
             row = int(matches[0]) if len(matches) else -1
         return row if row >= 0 and self.array("kind")[row] else -1
 
+    def holds(self, uid: int, row: int) -> bool:
+        """Return whether the living cell ``uid`` stands in ``row`` (any number of 0 or more)."""
+        return row < self.n_rows and self._arrays["uid"].item(row) == uid and self._arrays["kind"].item(row) != 0
+
     def compact(self) -> Array | None:
         """Drop dead rows and restore the order of uid; return the rows kept, or None if nothing moved.
 

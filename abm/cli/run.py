@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``abm run``: from a scenario to a trajectory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from abm.cli.options import Command, Overwrite, Quiet, Set
+
+_EXAMPLES = """\b
+Examples:
+  abm run scenarios/lee2014.yaml -o lee.h5
+  abm run my.yaml -o my.h5 --seed 7 --until 28 --threads 8
+  abm run my.yaml -o high.h5 --set treatments[0].dose=3e6 --set patient.weight="40 kg"
+  abm run my.yaml -o my.h5 --replicates 20      my_000.h5 to my_019.h5
+"""
+
+
+def _run(
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="The scenario, a YAML file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The trajectory to write (.h5).")],
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed, in place of the scenario's.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads; all cores if not given. The result is the same for any number.")
+    ] = None,
+    until: Annotated[
+        float | None, typer.Option(min=0, metavar="DAYS", help="Day to end at, in place of the scenario's.")
+    ] = None,
+    settings: Set = None,
+    replicates: Annotated[int, typer.Option(min=1, help="Runs of the scenario, each with a seed of its own.")] = 1,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate a scenario and write its trajectory."""
+    from abm.execution import run_scenario
+
+    run_scenario(
+        scenario,
+        output,
+        seed=seed,
+        threads=threads,
+        until_days=until,
+        overrides=tuple(settings or ()),
+        replicates=replicates,
+        overwrite=overwrite,
+        quiet=quiet,
+    )
+
+
+run = Command("run", _run, _EXAMPLES)

@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happened, as a clinician would tell it: remission, CAR T, aplasia, relapse, cytokine release, each with its day.
+
+Everything is read from the recorded observables and events; what was not recorded is not mentioned.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from abm.playback.courses import MRD_LIMIT
+from abm.playback.marks import spells, treatments_given
+from abm.playback.phrases import Values, between, concentration, figure, on_day, one_in, share, stretches
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RESPONSE_DAY = 28.0
+"""Day on which response is assessed [d]."""
+CAR_T_SEEN = 1.0
+"""CAR T in blood above which they are said to persist [cells/µL]."""
+APLASIA = 10.0
+"""B cells in blood below which there is aplasia [cells/µL]."""
+_NEGATIVE_RELAPSE = 0.5
+"""CD19-negative share of leukaemic cells above which a relapse is called CD19-negative."""
+_FINDING_WIDTH = 58
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of a summary.
+
+    Parameters
+    ----------
+    what, value, day : str
+        What is said, how much or what of it, and when [d].
+    """
+
+    what: str
+    value: str
+    day: str = ""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The story of a run, in sections of findings.
+
+    Parameters
+    ----------
+    title : str
+    sections : tuple of (str, tuple of Finding)
+    """
+
+    title: str
+    sections: tuple[tuple[str, tuple[Finding, ...]], ...]
+
+    def text(self) -> str:
+        """Return an aligned plain-text table: what, value, day."""
+        every = [finding for _, findings in self.sections for finding in findings]
+        left = 2 + max((len(finding.what) for finding in every), default=0)
+        middle = max((min(len(finding.value), _FINDING_WIDTH) for finding in every), default=0)
+        lines = [self.title]
+        if every:
+            lines.append(f"{'':{left}}  {'':{middle}}  day")
+        for heading, findings in self.sections:
+            lines.append(heading)
+            for finding in findings:
+                first, *more = textwrap.wrap(finding.value, _FINDING_WIDTH) or [""]
+                lines.append(f"{'  ' + finding.what:{left}}  {first:{middle}}  {finding.day}".rstrip())
+                lines += [f"{'':{left}}  {part}" for part in more]
+        return "\n".join(lines) + "\n"
+
+
+class _Courses:
+    """Observables of a run as days and values, without NaN."""
+
+    def __init__(self, observables: pd.DataFrame) -> None:
+        self._observables = observables
+        self.names = list(observables.columns)
+
+    def get(self, name: str) -> tuple[Values, Values] | None:
+        """Return days and values, or None if it was not recorded."""
+        if name not in self._observables:
+            return None
+        column = self._observables[name].astype(float)
+        known = column[np.isfinite(column)]
+        if known.empty:
+            return None
+        return known.index.to_numpy(dtype=float), known.to_numpy(dtype=float)
+
+    def at(self, name: str, day: float) -> float | None:
+        """Return the value recorded nearest to a day, if there is one within half a day of it."""
+        course = self.get(name)
+        if course is None:
+            return None
+        nearest = int(np.abs(course[0] - day).argmin())
+        return float(course[1][nearest]) if abs(course[0][nearest] - day) <= 0.5 else None
+
+
+def summarise(observables: pd.DataFrame, scenario: str, events: Iterable[Mapping[str, Any]] = ()) -> Summary:
+    """Tell what happened in a run.
+
+    Parameters
+    ----------
+    observables : pandas.DataFrame
+        Index ``day`` [d], a column per observable; any may be missing or hold NaN.
+    scenario : str
+        Name of the scenario.
+    events : iterable of mapping
+        Events of the trajectory, of which the treatments are told.
+    """
+    courses = _Courses(observables)
+    days = observables.index.to_numpy(dtype=float)
+    span = f"day {between(float(days[0]), float(days[-1]))}" if len(days) else "nothing recorded"
+    sections: list[tuple[str, list[Finding]]] = [
+        ("Leukaemia in the marrow", _leukaemia(courses) + _negative_clone(courses)),
+        ("CAR T in blood", _car_t(courses)),
+        ("B cells in blood", _b_cells(courses)),
+        ("Cerebrospinal fluid", _csf(courses)),
+        ("Cytokine release", _release(courses)),
+    ]
+    if courses.get("mrd") is None:
+        sections.append(("Cells", _closed_block(courses)))
+    sections.append(("Treatments given", _treatments(events)))
+    told = tuple((heading, tuple(findings)) for heading, findings in sections if findings)
+    return Summary(f"{scenario}: {span}", told)
+
+
+def _leukaemia(courses: _Courses) -> list[Finding]:
+    course = courses.get("mrd")
+    if course is None:
+        return []
+    days, values = course
+    findings = [Finding("blasts at start", share(values[0]), on_day(days[0]))]
+    response = courses.at("mrd", RESPONSE_DAY)
+    if response is not None and days[-1] > RESPONSE_DAY:
+        findings.append(Finding("blasts at day 28", share(response), on_day(RESPONSE_DAY)))
+    lowest = int(values.argmin())
+    if days[0] < days[lowest] < days[-1]:
+        findings.append(Finding("fewest blasts", share(values[lowest]), on_day(days[lowest])))
+    if len(days) > 1:
+        findings.append(Finding("blasts at end", share(values[-1]), on_day(days[-1])))
+    negative = stretches(days, values < MRD_LIMIT)
+    if not negative:
+        return [*findings, Finding("MRD", "never below 1 in 10,000 for a day", f"to {on_day(days[-1])}")]
+    first = negative[0][0]
+    words = "from the start" if first == days[0] else "first"
+    findings.append(Finding("MRD-negative (below 0.01 %)", words, on_day(first)))
+    back = [start for start, _ in stretches(days, values >= MRD_LIMIT) if start > first]
+    if back:
+        findings.append(Finding("MRD-positive again (relapse)", _relapse_words(courses), on_day(back[0])))
+        if values[-1] < MRD_LIMIT:
+            findings.append(Finding("MRD at end", "negative", on_day(days[-1])))
+    else:
+        findings.append(Finding("relapse", "none seen", f"to {on_day(days[-1])}"))
+    return findings
+
+
+def _relapse_words(courses: _Courses) -> str:
+    fraction = courses.get("cd19_negative_fraction")
+    if fraction is None:
+        return "the leukaemia is back"
+    negative = float(fraction[1][-1])
+    kind = "CD19-negative" if negative > _NEGATIVE_RELAPSE else "CD19-positive"
+    return f"the leukaemia is back, {kind} at the end"
+
+
+def _negative_clone(courses: _Courses) -> list[Finding]:
+    fraction = courses.get("cd19_negative_fraction")
+    findings: list[Finding] = []
+    if fraction is not None:
+        days, values = fraction
+        if values.max() <= 0:
+            return [Finding("CD19-negative clone", "none", f"to {on_day(days[-1])}")]
+        ends = f"{_part(values[0])} -> {_part(values[-1])}"
+        findings.append(Finding("CD19-negative, of the leukaemia", ends, between(days[0], days[-1])))
+    places = [name for name in courses.names if name.startswith("cells_blast_cd19_negative_")]
+    present = [courses.get(name) for name in places]
+    known = [course for course in present if course is not None]
+    if findings and known:
+        start, end = (sum(float(values[at]) for _, values in known) for at in (0, -1))
+        ends = f"{figure(start)} -> {figure(end)} cells"
+        findings.append(Finding("CD19-negative blasts in the body", ends, findings[0].day))
+    return findings
+
+
+def _part(fraction: float) -> str:
+    """Write a share short enough to stand beside another."""
+    if 0 < fraction < 1e-4:
+        return one_in(fraction)
+    return share(fraction)
+
+
+def _car_t(courses: _Courses) -> list[Finding]:
+    findings: list[Finding] = []
+    course = courses.get("car_t_blood")
+    if course is not None:
+        days, values = course
+        top = int(values.argmax())
+        findings.append(Finding("peak", f"{concentration(values[top])} cells/µL", on_day(days[top])))
+        percent = courses.get("car_t_percent_cd3")
+        if percent is not None:
+            highest = int(percent[1].argmax())
+            words = f"{figure(percent[1][highest])} % of CD3+"
+            findings.append(Finding("highest share of T cells", words, on_day(percent[0][highest])))
+        seen = stretches(days, values >= CAR_T_SEEN)
+        limit = f"{CAR_T_SEEN:g} cell/µL"
+        if not seen:
+            findings.append(Finding("persistence", f"never above {limit} for a day"))
+        elif values[-1] >= CAR_T_SEEN:
+            findings.append(Finding("persistence", f"still above {limit} at the end", between(seen[0][0], days[-1])))
+        else:
+            findings.append(Finding("persistence", f"above {limit}", between(seen[0][0], seen[-1][1])))
+        findings.append(Finding("at end", f"{concentration(values[-1])} cells/µL", on_day(days[-1])))
+    return findings
+
+
+def _b_cells(courses: _Courses) -> list[Finding]:
+    course = courses.get("b_cells_blood")
+    if course is None:
+        return []
+    days, values = course
+    ends = f"{concentration(values[0])} -> {concentration(values[-1])} cells/µL"
+    findings = [Finding("at start -> at end", ends, between(days[0], days[-1]))]
+    limit = f"below {APLASIA:g} cells/µL"
+    spans = stretches(days, values < APLASIA)
+    if not spans:
+        return [*findings, Finding("aplasia", f"none: never {limit} for a day")]
+    for number, (start, end) in enumerate(spans[:3]):
+        words = limit if number == 0 else "again"
+        lasts = end == days[-1] and values[-1] < APLASIA
+        findings.append(Finding("aplasia", f"{words}{', lasts at the end' if lasts else ''}", between(start, end)))
+    return findings
+
+
+def _csf(courses: _Courses) -> list[Finding]:
+    findings: list[Finding] = []
+    for what, name in (("blasts", "blasts_csf"), ("CAR T", "car_t_csf")):
+        course = courses.get(name)
+        if course is None:
+            continue
+        days, values = course
+        if values.max() <= 0:
+            findings.append(Finding(what, "none", f"to {on_day(days[-1])}"))
+            continue
+        top = int(values.argmax())
+        ends = f"{concentration(values[0])} -> {concentration(values[-1])} cells/µL"
+        findings.append(Finding(f"{what}, start -> end", ends, between(days[0], days[-1])))
+        if 0 < top < len(days) - 1:
+            findings.append(Finding(f"{what}, most", f"{concentration(values[top])} cells/µL", on_day(days[top])))
+    return findings
+
+
+def _release(courses: _Courses) -> list[Finding]:
+    findings: list[Finding] = []
+    for what, name in (("highest IL-6", "il6"), ("highest CRS signal", "crs_signal")):
+        course = courses.get(name)
+        if course is not None:
+            top = int(course[1].argmax())
+            findings.append(Finding(what, f"{figure(course[1][top])} pg/mL", on_day(course[0][top])))
+    grades = courses.get("crs_grade")
+    if grades is not None:
+        days, values = grades
+        highest = round(float(values.max()))
+        if highest < 1:
+            return [*findings, Finding("CRS", "none")]
+        for words, least in (("of any grade", 1), (f"of grade {highest}, the highest", highest)):
+            spans = stretches(days, values >= least - 0.5, lasting=0.0)
+            findings.append(Finding("CRS", words, ", ".join(between(*span) for span in spans[:3])))
+            if highest == 1:
+                return [*findings[:-1], Finding("CRS", "of grade 1, the highest", findings[-1].day)]
+    return findings
+
+
+def _closed_block(courses: _Courses) -> list[Finding]:
+    findings: list[Finding] = []
+    for name in courses.names:
+        course = courses.get(name)
+        if course is None or not name.startswith("cells_") or course[1].max() <= 0:
+            continue
+        days, values = course
+        low = int(values.argmin())
+        lowest = f", lowest {figure(values[low])} on day {on_day(days[low])}" if 0 < low < len(days) - 1 else ""
+        kind = name.removeprefix("cells_").removesuffix("_marrow").replace("_", " ")
+        ends = f"{figure(values[0])} -> {figure(values[-1])}{lowest}"
+        findings.append(Finding(kind, ends, between(days[0], days[-1])))
+    kills = courses.get("kills_total")
+    if kills is not None:
+        killed = figure(kills[1][-1] - kills[1][0])
+        findings.append(Finding("targets killed", killed, between(kills[0][0], kills[0][-1])))
+    ratio = courses.get("effector_target_ratio")
+    if ratio is not None:
+        ends = f"{figure(ratio[1][0])} -> {figure(ratio[1][-1])}"
+        findings.append(Finding("effectors per target", ends, between(ratio[0][0], ratio[0][-1])))
+    return findings
+
+
+def _treatments(events: Iterable[Mapping[str, Any]]) -> list[Finding]:
+    findings: list[Finding] = []
+    for treatment in treatments_given(events):
+        times = "once" if len(treatment.days) == 1 else f"{len(treatment.days)} times"
+        findings.append(Finding(treatment.name, times, _spell_days(treatment.days)))
+    return findings
+
+
+def _spell_days(days: Sequence[float]) -> str:
+    spans = spells(days)
+    words = ", ".join(between(first, last) for first, last, _ in spans[:4])
+    return words if len(spans) <= 4 else f"{words}, ... {between(*spans[-1][:2])}"

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How datasets are stored, and what is said of a file that cannot be read."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from abm.errors import AbmError, InputError, RunError
+from abm.trajectory.schema import FORMAT, FORMAT_VERSION, Header
+
+TEXT = h5py.string_dtype()
+PARTS_SUFFIX = ".parts"
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+LIBVER = ("v108", "v110")
+"""Bounds of the HDF5 features used: every tool of the last ten years reads them."""
+
+MIN_CHUNK_BYTES = 32 * 1024
+MAX_CHUNK_BYTES = 8 * 1024**2
+
+
+class Spec(NamedTuple):
+    """Element type of a dataset (None for text) and the shape of one row."""
+
+    dtype: np.dtype[Any] | None
+    tail: tuple[int, ...]
+
+    @property
+    def row_bytes(self) -> int:
+        """Size of one row [bytes]; a guess for text."""
+        return 64 if self.dtype is None else max(1, self.dtype.itemsize * math.prod(self.tail))
+
+
+def spec_of(dataset: h5py.Dataset) -> Spec:
+    """Return the spec of a stored dataset."""
+    text = h5py.check_string_dtype(dataset.dtype) is not None
+    return Spec(None if text else dataset.dtype, tuple(dataset.shape[1:]))
+
+
+def create_dataset(
+    group: h5py.Group, name: str, spec: Spec, length: int, frame_rows: int, about: Mapping[str, str]
+) -> h5py.Dataset:
+    """Create a compressed dataset whose chunk holds about one frame.
+
+    Parameters
+    ----------
+    group : h5py.Group
+        The series.
+    name : str
+        Name within the series.
+    spec : Spec
+        Type and shape of a row.
+    length : int
+        Number of rows.
+    frame_rows : int
+        Rows of a typical frame.
+    about : mapping
+        Attributes: ``unit`` and ``about``.
+    """
+    shape = (length, *spec.tail)
+    if math.prod(shape) == 0:  # neither chunks nor filters can be had for nothing
+        dataset = group.create_dataset(name, shape=shape, dtype=spec.dtype or TEXT)
+    else:
+        least, most = MIN_CHUNK_BYTES // spec.row_bytes, MAX_CHUNK_BYTES // spec.row_bytes
+        rows = min(max(1, least, min(frame_rows, most)), length)
+        filters = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
+        if spec.dtype is None:  # HDF5 keeps text of any length on a heap, where filters do not reach
+            filters = {}
+        chunks = (rows, *spec.tail)
+        dataset = group.create_dataset(name, shape=shape, dtype=spec.dtype or TEXT, chunks=chunks, **filters)
+    for key, value in about.items():
+        dataset.attrs[key] = value
+    return dataset
+
+
+def write_header(file: h5py.File, header: Header, attributes: Mapping[str, Any]) -> None:
+    """Write the texts of a header and the attributes that tell what the file is."""
+    mark(file, attributes)
+    for path, text in header.texts().items():
+        file.create_dataset(path, data=text, dtype=TEXT)
+
+
+def mark(file: h5py.File, attributes: Mapping[str, Any]) -> None:
+    """Write the root attributes: format, version and the given ones."""
+    for key, value in {"format": FORMAT, "format_version": FORMAT_VERSION, **attributes}.items():
+        file.attrs[key] = value
+
+
+def open_file(path: Path) -> h5py.File:
+    """Open one file of a trajectory for reading and check that it is one.
+
+    Raises
+    ------
+    FileNotFoundError
+        No such file.
+    InputError
+        A folder, no HDF5 file, one of another program, or a newer format.
+    RunError
+        A damaged or truncated file, or one that cannot be read.
+    """
+    try:
+        with path.open("rb") as raw:
+            start = raw.read(len(SIGNATURE))
+    except FileNotFoundError:
+        raise
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder, not a trajectory file") from None
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}") from None
+    if start != SIGNATURE:
+        raise InputError(f"{path}: is not an HDF5 file, so not a trajectory")
+    try:
+        file = h5py.File(path, "r")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise RunError(f"{path}: is damaged or truncated: {error}") from None
+    try:
+        _check_format(path, file)
+    except BaseException as error:
+        file.close()
+        if isinstance(error, OSError | KeyError | ValueError | RuntimeError):
+            raise RunError(f"{path}: is damaged: {error}") from None
+        raise
+    return file
+
+
+def _check_format(path: Path, file: h5py.File) -> None:
+    if file.attrs.get("format") != FORMAT:
+        raise InputError(f"{path}: is an HDF5 file of another program: it has no attribute format = {FORMAT!r}")
+    version = int(file.attrs["format_version"])
+    if version > FORMAT_VERSION:
+        raise InputError(
+            f"{path}: has trajectory format {version}; this version of abm reads up to {FORMAT_VERSION}: "
+            "install a newer one"
+        )
+
+
+def missing_file(path: Path) -> AbmError:
+    """Return the error for a trajectory that is not there."""
+    parts = parts_folder(path)
+    if parts.is_dir() and any(parts.glob("*.h5")):
+        return RunError(f"{path}: is missing, but {parts} holds segments of its run: bring it back beside them")
+    if not path.parent.is_dir():
+        return InputError(f"{path}: no such file; the folder {path.parent} does not exist")
+    others = [other.name for other in path.parent.glob("*.h5") if other.is_file()]
+    near = difflib.get_close_matches(path.name, others, n=1, cutoff=0.0)
+    return InputError(f"{path}: no such file" + (f"; nearest: {near[0]!r}" if near else ""))
+
+
+def missing_parts(path: Path, missing: FileNotFoundError | None) -> RunError:
+    """Return the error for an index without (all of) its segments."""
+    name = missing.filename if missing is not None else parts_folder(path)
+    return RunError(f"{path}: is the index of a run whose segments are missing: {name} is not there")
+
+
+def parts_folder(path: Path) -> Path:
+    """Return the folder of the segments of a run in progress."""
+    return path.with_name(path.name + PARTS_SUFFIX)

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Segments: the frames of a short stretch of a run, gathered in memory and written as one small file."""
+
+from __future__ import annotations
+
+import errno
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from abm.trajectory.hdf5 import LIBVER, Spec, create_dataset, mark, parts_folder
+from abm.trajectory.schema import Header
+from abm.units import TICKS_PER_HOUR
+
+Content = Mapping[str, "NDArray[Any] | str"]
+
+_NAME = re.compile(r"(\d{6,})\.h5")
+
+
+@dataclass
+class _Gathered:
+    """The frames of one series in the open segment."""
+
+    flat: bool
+    ticks: list[int] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    content: dict[str, list[Any]] = field(default_factory=dict)
+
+
+class Segment:
+    """Frames gathered since the last segment was closed.
+
+    Parameters
+    ----------
+    header : Header
+        For the attributes of the datasets.
+    """
+
+    def __init__(self, header: Header) -> None:
+        self._header = header
+        self._series: dict[str, _Gathered] = {}
+        self.bytes = 0
+        self.last_tick = -1
+
+    def __bool__(self) -> bool:
+        return bool(self._series)
+
+    def add(self, series: str, tick: int, content: Content, *, flat: bool) -> None:
+        """Add one frame.
+
+        Parameters
+        ----------
+        series : str
+            Path of the series.
+        tick : int
+            Time of the frame [15 s].
+        content : mapping
+            Dataset -> array or text, owned by the segment from here on.
+        flat : bool
+            Whether the arrays are rows of the frame (cells) or the frame is one entry.
+        """
+        gathered = self._series.setdefault(series, _Gathered(flat))
+        gathered.ticks.append(tick)
+        for name, value in content.items():
+            gathered.content.setdefault(name, []).append(value)
+            self.bytes += len(value) + 16 if isinstance(value, str) else value.nbytes
+        if flat:
+            gathered.rows.append(max((len(value) for value in content.values()), default=0))
+        self.bytes += 16
+        self.last_tick = max(self.last_tick, tick)
+
+    def image(self, number: int) -> memoryview:
+        """Return the segment as the bytes of an HDF5 file."""
+        memory = io.BytesIO()
+        with h5py.File(memory, "w", libver=LIBVER) as file:
+            mark(file, {"segment": number})
+            for path, gathered in self._series.items():
+                self._write(file.create_group(path), path, gathered)
+        return memory.getbuffer()
+
+    def _write(self, group: h5py.Group, path: str, gathered: _Gathered) -> None:
+        ticks = np.array(gathered.ticks, dtype="<i8")
+        datasets: dict[str, NDArray[Any]] = {"tick": ticks, "time": ticks / TICKS_PER_HOUR}
+        frame_rows = 1
+        if gathered.flat:
+            datasets["frame_offset"] = np.concatenate(([0], np.cumsum(gathered.rows))).astype("<i8")
+            frame_rows = max(1, sum(gathered.rows) // len(gathered.rows))
+        for name, values in gathered.content.items():
+            if isinstance(values[0], str):
+                datasets[name] = np.array(values, dtype=object)
+            else:
+                datasets[name] = np.concatenate(values) if gathered.flat else np.stack(values)
+        for name, data in datasets.items():
+            spec = Spec(None if data.dtype == object else data.dtype, data.shape[1:])
+            about = self._header.describe_dataset(path, name)
+            create_dataset(group, name, spec, len(data), frame_rows, about)[...] = data
+
+
+def segment_path(path: Path, number: int) -> Path:
+    """Return the file of a segment of a trajectory."""
+    return parts_folder(path) / f"{number:06d}.h5"
+
+
+def segment_files(path: Path, first: int = 0) -> list[Path]:
+    """Return the segments of a trajectory from number ``first`` on, in order.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no parts folder, or a segment in the middle is missing.
+    """
+    found = (_NAME.fullmatch(entry.name) for entry in parts_folder(path).iterdir())
+    numbers = sorted(int(match[1]) for match in found if match)
+    for expected, number in enumerate(numbers):
+        if number != expected:
+            raise FileNotFoundError(errno.ENOENT, "missing segment", str(segment_path(path, expected)))
+    return [segment_path(path, number) for number in numbers[first:]]

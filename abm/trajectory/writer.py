@@ -1,0 +1,349 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writing a trajectory while the run goes on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from abm.errors import AbmError, InputError, RunError
+from abm.trajectory.content import Consistency, small
+from abm.trajectory.disk import FULL, replace_file, write_error
+from abm.trajectory.hdf5 import parts_folder
+from abm.trajectory.index import ABORTED, COMPLETE, RUNNING, make_room, write_index
+from abm.trajectory.lock import acquire, release
+from abm.trajectory.packing import pack_parts
+from abm.trajectory.schema import (
+    EVENTS,
+    OBSERVABLES,
+    VIEW_FRAMES,
+    Header,
+    cell_series,
+    check_name,
+    day_text,
+    field_series,
+    to_json,
+    unknown,
+    view_series,
+)
+from abm.trajectory.segments import Content, Segment, segment_path
+
+
+class TrajectoryWriter:
+    """Record a run; whatever happens to it, every acknowledged frame can be read.
+
+    Frames are gathered in memory and acknowledged when their segment is on the disk: when it holds
+    ``segment_bytes`` or is ``segment_seconds`` old at the first frame of a new tick, or at :meth:`flush`.
+    So a run that was cut short shows whole ticks. As a context manager, a clean exit calls
+    :meth:`finish`, an exception :meth:`abort`.
+
+    Parameters
+    ----------
+    path : path
+        The file of the run. While it goes on, segments lie in ``<path>.parts`` beside it.
+    header : Header
+        The run.
+    segment_bytes : float
+        Size of a segment before compression [bytes].
+    segment_seconds : float
+        Age of a segment [s of wall time].
+    overwrite : bool
+        Replace an earlier trajectory under this name; its data are gone from this moment.
+
+    Raises
+    ------
+    InputError
+        A file is in the way, the path cannot be written, or another process writes it.
+    RunError
+        The disk is full.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        header: Header,
+        *,
+        segment_bytes: float = 32e6,
+        segment_seconds: float = 30.0,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = Path(path).resolve()
+        self.header = header
+        self._segment_bytes = segment_bytes
+        self._segment_seconds = segment_seconds
+        self._segment = Segment(header)
+        self._opened = 0.0
+        self._number = 0
+        self._safe_tick = -1
+        self._consistency = Consistency()
+        self._closed = False
+        try:
+            self._holder = acquire(self.path)
+        except OSError as error:
+            raise self._cannot_create(error) from None
+        try:
+            make_room(self.path, overwrite)
+            parts_folder(self.path).mkdir(exist_ok=True)
+            write_index(self.path, header, RUNNING)
+        except OSError as error:
+            with suppress(OSError):
+                parts_folder(self.path).rmdir()
+            release(self.path, self._holder)
+            raise self._cannot_create(error) from None
+        except BaseException:
+            release(self.path, self._holder)
+            raise
+
+    @property
+    def safe_tick(self) -> int:
+        """Tick of the last acknowledged frame, or -1 before the first."""
+        return self._safe_tick
+
+    def observables(self, tick: int, values: Mapping[str, float]) -> None:
+        """Record observables; one that is missing becomes NaN.
+
+        Parameters
+        ----------
+        tick : int
+            Time [15 s].
+        values : mapping
+            Name -> value in the unit of the header.
+
+        Raises
+        ------
+        InputError
+            An observable that the header does not declare.
+        RunError
+            The disk is full.
+        """
+        for name in values:
+            if name not in self.header.observables:
+                raise unknown("observable", name, self.header.observables)
+        row = {name: np.array(values.get(name, math.nan), dtype=np.float64) for name in self.header.observables}
+        self._append(OBSERVABLES, tick, row)
+
+    def view(self, tick: int, compartment: str, sites: NDArray[np.uint8]) -> None:
+        """Record the site codes of a slab or a coarse volume.
+
+        Parameters
+        ----------
+        tick : int
+            Time [15 s].
+        compartment : str
+            Name of the compartment.
+        sites : ndarray of uint8, 2-D or 3-D
+            Site codes; the same shape in every frame.
+
+        Raises
+        ------
+        InputError
+            Unknown compartment, another dtype or shape.
+        RunError
+            The disk is full.
+        """
+        self._check_compartment(compartment)
+        if sites.dtype != np.uint8 or sites.ndim not in (2, 3):
+            got = f"{sites.dtype} in {sites.ndim}"
+            raise InputError(f"view of {compartment}: must be uint8 in 2 or 3 dimensions, got {got}")
+        self._append(view_series(compartment), tick, {VIEW_FRAMES: sites.copy(order="C")})
+
+    def cells(self, tick: int, compartment: str, columns: Mapping[str, ArrayLike]) -> None:
+        """Record all cells of a compartment.
+
+        Float columns are stored as float32, antigen densities as float16 (saturating at 65,504
+        molecules), booleans as uint8; integers as they are.
+
+        Parameters
+        ----------
+        tick : int
+            Time [15 s].
+        compartment : str
+            Name of the compartment.
+        columns : mapping
+            Column -> array of shape (cells,); the same columns in every frame.
+
+        Raises
+        ------
+        InputError
+            Unknown compartment or column, or arrays of different length.
+        RunError
+            The disk is full.
+        """
+        self._check_compartment(compartment)
+        stored: dict[str, NDArray[Any]] = {}
+        for name, values in columns.items():
+            if name not in self.header.columns:
+                raise unknown("column", name, self.header.columns)
+            stored[name] = small(np.asarray(values), self.header.columns[name]["unit"], f"column {name!r}")
+        shapes = {name: values.shape for name, values in stored.items()}
+        if not stored or len(set(shapes.values())) > 1 or any(len(shape) != 1 for shape in shapes.values()):
+            raise InputError(f"cells of {compartment}: columns must be 1-D and of one length, got {shapes}")
+        self._append(cell_series(compartment), tick, stored, flat=True)
+
+    def field(self, tick: int, compartment: str, name: str, values: ArrayLike) -> None:
+        """Record a field, such as a cytokine, on the sites of a compartment or on a coarser grid.
+
+        Parameters
+        ----------
+        tick : int
+            Time [15 s].
+        compartment : str
+            Name of the compartment.
+        name : str
+            Name of the field.
+        values : ndarray
+            Float16 or float32 (float64 is stored as float32); the same shape in every frame.
+
+        Raises
+        ------
+        InputError
+            Unknown compartment, or another shape.
+        RunError
+            The disk is full.
+        """
+        self._check_compartment(compartment)
+        check_name(name, "name of a field")
+        stored = small(np.asarray(values), "", f"field {name!r}")
+        self._append(field_series(compartment, name), tick, {VIEW_FRAMES: stored})
+
+    def event(self, tick: int, kind: str, detail: Mapping[str, Any]) -> None:
+        """Record an event, such as an infusion.
+
+        Parameters
+        ----------
+        tick : int
+            Time [15 s]; several events may share one.
+        kind : str
+            Kind of event.
+        detail : mapping
+            JSON values.
+
+        Raises
+        ------
+        InputError
+            A detail that JSON cannot hold.
+        RunError
+            The disk is full.
+        """
+        if not kind or "\0" in kind:
+            raise InputError(f"kind of an event: must be a word, got {kind!r}")
+        self._append(EVENTS, tick, {"kind": kind, "detail": to_json(dict(detail), f"event {kind!r}")})
+
+    def flush(self) -> None:
+        """Close the segment now: everything recorded so far is acknowledged when this returns.
+
+        Raises
+        ------
+        RunError
+            The disk is full; the frames are kept in memory, and the next call tries again.
+        """
+        self._check_open()
+        if not self._segment:
+            return
+        target = segment_path(self.path, self._number)
+        try:
+            replace_file(target, self._segment.image(self._number))
+        except OSError as error:
+            raise write_error(error, f"writing {target}", self._standing()) from None
+        self._safe_tick = max(self._safe_tick, self._segment.last_tick)
+        self._number += 1
+        self._segment = Segment(self.header)
+
+    def finish(self) -> None:
+        """Pack everything into one verified file and remove the segments.
+
+        Raises
+        ------
+        RunError
+            The disk is full: the segments stay readable, and the message says how to go on.
+        """
+        try:
+            self.flush()
+            try:
+                write_index(self.path, self.header, COMPLETE)
+            except OSError as error:
+                raise write_error(error, f"closing {self.path}", self._standing()) from None
+        except AbmError as error:
+            if not self._closed:
+                self.abort(str(error))
+            raise
+        self._closed = True
+        try:
+            pack_parts(self.path, self.header)
+        finally:
+            release(self.path, self._holder)
+
+    def abort(self, reason: str) -> None:
+        """End the recording early: keep what can be kept, and note why. Does nothing when closed.
+
+        Parameters
+        ----------
+        reason : str
+            For whoever reads the file.
+        """
+        if self._closed:
+            return
+        try:
+            self.flush()
+        except RunError as error:
+            lost = f"frames after {day_text(max(0, self._safe_tick))} are lost ({error})"
+            reason = reason if str(error) == reason else f"{reason}; {lost}"
+        self._closed = True
+        try:
+            write_index(self.path, self.header, ABORTED, reason)
+        except OSError:
+            pass  # the index that says "running" stands, and without its lock reads as interrupted
+        finally:
+            release(self.path, self._holder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            if not self._closed:
+                self.finish()
+        else:
+            self.abort(f"{kind.__name__}: {error}" if str(error) else kind.__name__)
+
+    def _append(self, series: str, tick: int, content: Content, *, flat: bool = False) -> None:
+        self._check_open()
+        self._consistency.check(series, tick, content, flat=flat)
+        now = time.monotonic()
+        due = self._segment.bytes >= self._segment_bytes or now - self._opened >= self._segment_seconds
+        if self._segment and due and tick > self._segment.last_tick:
+            self.flush()
+        if not self._segment:
+            self._opened = now
+        self._segment.add(series, int(tick), content, flat=flat)
+        self._consistency.accept(series, tick)
+
+    def _cannot_create(self, error: OSError) -> AbmError:
+        if not self.path.parent.is_dir():
+            return InputError(f"{self.path}: cannot be written: {self.path.parent} is not an existing folder")
+        if error.errno in FULL:
+            return write_error(error, f"creating {self.path}", "nothing was recorded")
+        return InputError(f"{self.path}: cannot be written: {error.strerror}")
+
+    def _standing(self) -> str:
+        if self._safe_tick < 0:
+            return "nothing was recorded yet"
+        return f"everything up to {day_text(self._safe_tick)} is safe in {self.path} and {parts_folder(self.path)}"
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise InputError(f"{self.path}: the recording has ended")
+
+    def _check_compartment(self, name: str) -> None:
+        if name not in self.header.compartments:
+            raise unknown("compartment", name, self.header.compartments)

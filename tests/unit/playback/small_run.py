@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the small trajectories of these tests hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+import abm.celltypes  # noqa: F401  (registers the kinds)
+from abm.state.kinds import KINDS
+from abm.trajectory import Trajectory
+
+OBSERVABLES = {
+    "mrd": "1",
+    "cd19_negative_fraction": "1",
+    "car_t_blood": "cells/µL",
+    "b_cells_blood": "cells/µL",
+    "crs_signal": "pg/mL",
+    "il6": "pg/mL",
+    "cells_background_marrow": "cells",
+    "cells_car_t_marrow": "cells",
+    "cells_blast_marrow": "cells",
+}
+CSF_SHAPE = (16, 4)
+
+MakeTrajectory = Callable[..., Trajectory]
+
+
+def marrow_view(shape: tuple[int, ...], day: int) -> np.ndarray:
+    """Fill the marrow with background; the first rows hold blasts until day 2, CAR T from day 1."""
+    view = np.full(shape, KINDS["background"].code, dtype=np.uint8)
+    if day < 2:
+        view[..., :2, :] = KINDS["blast"].code
+    if day >= 1:
+        view[..., -1, :] = KINDS["car_t"].code
+    return view

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The story of hand-made courses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from abm.playback.marks import Treatment, spells, treatments_given
+from abm.playback.phrases import concentration, figure, share, stretches
+from abm.playback.summary import Summary, summarise
+
+DAYS = np.arange(0, 90 + 1 / 48, 1 / 24)
+
+
+def frame(days: np.ndarray = DAYS, **columns: object) -> pd.DataFrame:
+    return pd.DataFrame({name: np.broadcast_to(values, days.shape) for name, values in columns.items()}, index=days)
+
+
+def lines(summary: Summary) -> dict[str, list[str]]:
+    """Value and day of each finding, by section and what is said."""
+    return {
+        f"{heading}: {finding.what}": [finding.value, finding.day]
+        for heading, findings in summary.sections
+        for finding in findings
+    }
+
+
+def remission_and_relapse() -> pd.DataFrame:
+    mrd = np.select([DAYS < 10, DAYS < 50], [0.5, 2e-5], 0.3)
+    return frame(
+        mrd=mrd,
+        cd19_negative_fraction=np.where(DAYS < 50, 1e-6, 0.995),
+        cells_blast_cd19_negative_marrow=np.where(DAYS < 50, 1000.0, 2e10),
+        cells_blast_cd19_negative_periphery=np.where(DAYS < 50, 200.0, 0.0),
+        car_t_blood=500 * np.exp(-np.abs(DAYS - 12) / 3),
+        car_t_percent_cd3=70 * np.exp(-np.abs(DAYS - 12) / 5),
+        b_cells_blood=np.where((DAYS > 8) & (DAYS < 70), 0.5, 200.0),
+        il6=np.where(np.abs(DAYS - 6) < 2, 700.0, 3.0),
+        crs_signal=np.where(np.abs(DAYS - 6) < 2, 350.0, 3.0),
+        crs_grade=np.select([np.abs(DAYS - 6) < 1, np.abs(DAYS - 6) < 2], [3.0, 2.0], 0.0),
+        blasts_csf=np.where(DAYS < 20, 4.0, 0.0),
+        car_t_csf=0.0,
+    )
+
+
+def test_remission_and_cd19_negative_relapse() -> None:
+    events = [
+        {"day": 0.0, "kind": "treatment", "detail": {"name": "infusion"}},
+        {"day": 5.0, "kind": "crs_grade", "detail": {"grade": 3}},
+        *({"day": day, "kind": "treatment", "detail": {"name": "steroid"}} for day in (5.0, 6.0, 7.0, 20.0)),
+    ]
+    told = lines(summarise(remission_and_relapse(), "P", events))
+    marrow = "Leukaemia in the marrow: "
+    assert told[marrow + "blasts at start"] == ["50 %", "0"]
+    assert told[marrow + "blasts at day 28"] == ["below 1 in 10,000 (1 in 50,000)", "28"]
+    assert told[marrow + "blasts at end"] == ["30 %", "90"]
+    assert told[marrow + "MRD-negative (below 0.01 %)"] == ["first", "10"]
+    assert told[marrow + "MRD-positive again (relapse)"] == ["the leukaemia is back, CD19-negative at the end", "50"]
+    assert told[marrow + "CD19-negative, of the leukaemia"][0] == "1 in 1,000,000 -> above 99 %"
+    assert told[marrow + "CD19-negative blasts in the body"][0] == "1,200 -> 2.0e10 cells"
+    assert told["CAR T in blood: peak"] == ["500 cells/µL", "12"]
+    assert told["CAR T in blood: highest share of T cells"] == ["70 % of CD3+", "12"]
+    assert told["CAR T in blood: persistence"] == ["above 1 cell/µL", "0 to 30.7"]
+    assert told["B cells in blood: aplasia"] == ["below 10 cells/µL", "8 to 70"]
+    assert told["Cytokine release: CRS"][0] == "of grade 3, the highest"
+    assert told["Cytokine release: highest CRS signal"][0] == "350 pg/mL"
+    assert told["Cerebrospinal fluid: blasts, start -> end"][0] == "4 -> 0 cells/µL"
+    assert told["Cerebrospinal fluid: CAR T"] == ["none", "to 90"]
+    assert told["Treatments given: CAR T infusion"] == ["once", "0"]
+    assert told["Treatments given: steroid"] == ["4 times", "5 to 7, 20"]
+
+
+def test_a_product_that_does_nothing() -> None:
+    told = lines(summarise(frame(mrd=0.8, car_t_blood=0.02, b_cells_blood=150.0, crs_grade=0.0), "dud"))
+    assert told["Leukaemia in the marrow: MRD"] == ["never below 1 in 10,000 for a day", "to 90"]
+    assert not any("relapse" in what for what in told)
+    assert told["CAR T in blood: persistence"][0] == "never above 1 cell/µL for a day"
+    assert told["B cells in blood: aplasia"][0] == "none: never below 10 cells/µL for a day"
+    assert told["Cytokine release: CRS"][0] == "none"
+
+
+def test_lasting_remission_is_no_relapse_and_flicker_no_remission() -> None:
+    cured = np.where(DAYS < 15, 0.2, 0.0)
+    told = lines(summarise(frame(mrd=cured), "cured"))
+    assert told["Leukaemia in the marrow: relapse"] == ["none seen", "to 90"]
+    assert told["Leukaemia in the marrow: blasts at end"][0] == "none"
+    blip = np.where((DAYS > 30) & (DAYS < 30.3), 2e-4, cured)
+    assert "Leukaemia in the marrow: relapse" in lines(summarise(frame(mrd=blip), "blip"))
+    dip = np.where((DAYS > 30) & (DAYS < 30.3), 5e-5, 0.2)
+    assert "Leukaemia in the marrow: MRD" in lines(summarise(frame(mrd=dip), "dip"))
+
+
+def test_a_closed_block_has_numbers_of_cells_only() -> None:
+    hours = np.arange(25) / 24
+    targets = np.linspace(1000, 200, 25)
+    killers = np.where(hours == 0.5, 40.0, 100.0)
+    block = frame(
+        hours,
+        cells_blast_marrow=targets,
+        cells_car_t_marrow=killers,
+        kills_total=1000 - targets,
+        effector_target_ratio=killers / targets,
+    )
+    summary = summarise(block, "co-culture")
+    assert [heading for heading, _ in summary.sections] == ["Cells"]
+    told = lines(summary)
+    assert told["Cells: blast"] == ["1,000 -> 200", "0 to 1"]
+    assert told["Cells: car t"][0] == "100 -> 100, lowest 40 on day 0.5"
+    assert told["Cells: targets killed"][0] == "800"
+    assert told["Cells: effectors per target"][0] == "0.1 -> 0.5"
+
+
+def test_nan_and_short_runs_claim_nothing() -> None:
+    days = np.arange(0, 10, 0.5)
+    mrd = np.where(days < 5, np.nan, 0.3)
+    told = lines(summarise(frame(days, mrd=mrd, car_t_blood=np.nan), "short"))
+    assert told["Leukaemia in the marrow: blasts at start"] == ["30 %", "5"]
+    assert not any("day 28" in what or "CAR T" in what for what in told)
+    assert summarise(pd.DataFrame(), "empty").text() == "empty: nothing recorded\n"
+
+
+def test_text_is_an_aligned_table() -> None:
+    text = summarise(remission_and_relapse(), "Patient 2").text().splitlines()
+    assert text[0] == "Patient 2: day 0 to 90"
+    column = text[1].index("day")
+    rows = [line for line in text[2:] if line.startswith("  ")]
+    assert len(rows) > 15
+    assert max(map(len, text)) <= 120
+    assert all(len(line) < column or line[column - 2 : column] == "  " for line in rows)
+
+
+@pytest.mark.parametrize(
+    ("fraction", "words"),
+    [
+        (0, "none"),
+        (3e-7, "below 1 in 10,000 (1 in 3,300,000)"),
+        (1e-4, "0.01 %"),
+        (0.0068, "0.68 %"),
+        (0.999, "above 99 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_shares_in_words(fraction: float, words: str) -> None:
+    assert share(fraction) == words
+
+
+def test_figures_in_words() -> None:
+    assert [figure(v) for v in (0, 0.0123, 4.56, 45.6, 1234, 3.4e11)] == ["0", "0.012", "4.6", "46", "1,230", "3.4e11"]
+    assert [concentration(v) for v in (0, 1e-5, 0.02)] == ["0", "below 0.01", "0.02"]
+
+
+def test_stretches_bridge_pauses_and_drop_flickers() -> None:
+    days = np.arange(0, 10, 0.5)
+    holds = (days < 2) | ((days > 2) & (days <= 4)) | (days == 7)
+    assert stretches(days, holds) == [(0.0, 4.5)]
+    assert stretches(days, holds, lasting=0.0) == [(0.0, 4.5), (7.0, 7.5)]
+
+
+def test_treatments_are_told_apart_from_other_events() -> None:
+    events = [
+        {"day": 7.0, "kind": "rule", "treatment": "tocilizumab"},
+        {"day": 1.0, "kind": "infusion", "detail": {}},
+        {"day": 2.0, "kind": "crs_grade", "detail": {"grade": 1}},
+    ]
+    assert treatments_given(events) == [Treatment("CAR T infusion", (1.0,)), Treatment("tocilizumab", (7.0,))]
+    assert spells([5, 6, 7, 20]) == [(5, 7, 3), (20, 20, 1)]
