@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract of a process.
+
+A process changes the state. It is built once per run from its parameters, knows nothing of Mesa,
+files or other processes, keeps no state of its own (what must survive a checkpoint stands in
+:class:`~abm.state.state.State`), and draws only through ``state.draws`` with its own streams.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from abm.state.state import State
+
+
+class Process(Protocol):
+    """Something that happens every ``period`` ticks.
+
+    Attributes
+    ----------
+    name : str
+        Identifier, a noun of biology.
+    period : int
+        Ticks between two runs; a run at tick t carries the state from t to t + period.
+    """
+
+    name: str
+    period: int
+
+    def run(self, state: State) -> None:
+        """Carry the state over one period that starts at ``state.tick``."""
