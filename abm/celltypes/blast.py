@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
-from abm.state.kinds import KINDS, CellType
+import numpy as np
+
+from abm.celltypes.seeding import DRAW_CD19, DRAW_CD22, sample_antigens
+from abm.state.columns import Array
+from abm.state.kinds import KINDS, LEUKAEMIA, CellType
+from abm.state.state import State
 from abm.units import Parameters, quantity
 
-BLAST = KINDS.add(CellType(6, "blast", "CD19+ blast", "sessile", "leukaemia", "#8c2a9b", target=True))
-CD19_NEGATIVE_BLAST = KINDS.add(CellType(7, "blast_cd19_negative", "CD19-negative blast", "sessile", "leukaemia", "#ff69b4"))
+BLAST = KINDS.add(CellType(6, "blast", "CD19+ blast", "sessile", LEUKAEMIA, "#8c2a9b", target=True))
+CD19_NEGATIVE_BLAST = KINDS.add(CellType(7, "blast_cd19_negative", "CD19-negative blast", "sessile", LEUKAEMIA, "#ff69b4"))
 
 ANTIGEN_NEGATIVE = 0.0
 """CD19 molecules of a CD19-negative blast."""
@@ -68,3 +73,13 @@ class BlastParameters(Parameters):
         0.0, "1", bounds=(0, 0.01), plausible=(0, 1e-6), about="chance of losing CD19 at a division",
         source="assumption: no measurement",
     )  # fmt: skip
+
+
+def endow_blasts(state: State, rows: Array, parameters: BlastParameters) -> None:
+    """Give blasts of the start their antigens: CD19, which CD19-negative ones lack, and CD22."""
+    table = state.sessile
+    kinds, uids = table.array("kind")[rows], table.array("uid")[rows]
+    cd19 = sample_antigens(state.draws, uids, parameters.cd19_mean, parameters.cd19_log_sd, DRAW_CD19)
+    table.array("cd19")[rows] = np.where(kinds == BLAST.code, cd19, ANTIGEN_NEGATIVE)
+    cd22_mean = parameters.cd22_median * np.exp(parameters.cd22_log_sd**2 / 2)
+    table.array("cd22")[rows] = sample_antigens(state.draws, uids, cd22_mean, parameters.cd22_log_sd, DRAW_CD22)

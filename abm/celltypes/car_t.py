@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Literal
 
 from abm.state.kinds import KINDS, CellType
 from abm.units import Parameters, quantity
 
-CAR_T = KINDS.add(CellType(9, "car_t", "CAR T cell", "motile", "car_t", "#d55e00"))
+CAR_T = KINDS.add(CellType(9, "car_t", "CAR T cell", "motile", "car_t", "#d55e00", mobile=False))
 
 
 class Programme(IntEnum):
@@ -178,3 +179,22 @@ COSTIMULATION: dict[str, dict[str, float]] = {
 
 ``secretion`` is cytokine per contact relative to CD28 (Majzner 2020: 4-1BB makes about a third).
 """
+
+MOST_DRUG_DEATH = 0.3 / 24
+"""Largest death rate [1/h] that drugs add; part of the upper rate at which candidate deaths are drawn."""
+
+
+def death_rates(product: CarTParameters) -> list[float]:
+    """Return the death rate of each programme [1/h], in the order of :class:`Programme`."""
+    return [
+        product.death_memory,
+        product.death_activated,
+        product.resolved("death_effector"),
+        product.resolved("death_exhausted"),
+        product.death_resident,
+    ]
+
+
+def upper_death_rate(products: Sequence[CarTParameters]) -> float:
+    """Return the constant rate at which candidate deaths of all products are drawn, then thinned [1/h]."""
+    return max((max(death_rates(item)) for item in products), default=0.0) + MOST_DRUG_DEATH

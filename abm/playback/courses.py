@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from abm.processes.toxicity import CRS_THRESHOLDS
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -17,8 +19,6 @@ Values = NDArray[np.float64]
 
 MRD_LIMIT = 1e-4
 """Fraction of marrow mononuclear cells below which flow cytometry finds no minimal residual disease."""
-CRS_THRESHOLDS = (30.0, 90.0, 270.0, 810.0)
-"""CRS signal [pg/mL] above which, if it stays so for 12 h, release is of grade 1, 2, 3 and 4."""
 SIGNAL_COLOUR = "#1a1a1a"
 IL6_COLOUR = "#97825c"
 RATIO_COLOUR = "#f98c24"

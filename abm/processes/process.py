@@ -3,7 +3,8 @@
 
 A process changes the state. It is built once per run from its parameters, knows nothing of Mesa,
 files or other processes, keeps no state of its own (what must survive a checkpoint stands in
-:class:`~abm.state.state.State`), and draws only through ``state.draws`` with its own streams.
+:class:`~abm.state.state.State`), and draws only through ``state.draws`` with its own streams. One that must prepare the state, such as
+by scheduling the first fates of its cells, also has a method ``start(state)``, called once.
 """
 
 from __future__ import annotations

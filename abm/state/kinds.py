@@ -24,6 +24,9 @@ BOUND_BIT = 0x20
 GUESTS_BIT = 0x40
 """Set in a ``site_code`` while target guests stand on the site."""
 
+LEUKAEMIA = "leukaemia"
+"""Lineage of all blasts, whatever their antigens."""
+
 Home = Literal["sessile", "motile", "light"]
 
 

@@ -28,6 +28,13 @@ class Lattice:
         Distance between sites [µm].
     periodic : (bool, bool, bool)
         Whether an axis wraps round; otherwise it ends in walls.
+
+    Attributes
+    ----------
+    sinusoid : (n,) array of int32
+        Open sites that line a vessel, where cells enter and leave; empty if there is none.
+    adherent : (n_sites,) array of bool
+        Sites where cells adhere (the leptomeninges of the CSF); empty if there is none.
     """
 
     def __init__(self, shape: tuple[int, int, int], spacing: float, periodic: tuple[bool, bool, bool]) -> None:
@@ -49,6 +56,7 @@ class Lattice:
         self.occupant = np.full(self.n_sites, NO_OCCUPANT, np.int32)
         self.claim = np.full(self.n_sites, UNCLAIMED, np.uint64)
         self.sinusoid = np.empty(0, np.int32)
+        self.adherent = np.empty(0, np.bool_)
 
     def _edges(self) -> Array:
         """Return per site a bit mask of the directions that leave the lattice."""
@@ -83,4 +91,4 @@ class Lattice:
     @property
     def nbytes(self) -> int:
         """Bytes allocated."""
-        return sum(a.nbytes for a in (self.edge, self.site_code, self.occupant, self.claim, self.sinusoid))
+        return sum(a.nbytes for a in (self.edge, self.site_code, self.occupant, self.claim, self.sinusoid, self.adherent))

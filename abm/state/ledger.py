@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -50,9 +51,10 @@ class Ledger:
         """Book ``count`` body cells (or events)."""
         self.book[kind, place, entry] += count
 
-    def add_rows(self, kinds: Array, place: int, entry: Entry, weights: Array) -> None:
-        """Book one entry for many cells of one compartment, each with its weight."""
-        np.add.at(self.book, (kinds, place, int(entry)), weights)
+    def add_rows(self, kinds: Array, place: int | Array, entry: Entry, weights: int | Array) -> None:
+        """Book one entry for many cells, of one compartment or each of its own, each with its weight."""
+        where: Any = (kinds, place, int(entry))
+        np.add.at(self.book, where, weights)
 
     def balance(self) -> Array:
         """Return what must be in stock, ``(kind, compartment)``."""

@@ -146,7 +146,7 @@ class State:
         entry = Entry[cause.upper()] if isinstance(cause, str) else cause
         table = self.tables[table_name]
         kinds, weights, places = (table.array(name)[rows] for name in ("kind", "weight", "compartment"))
-        np.add.at(self.ledger.book, (kinds, places, int(entry)), weights)
+        self.ledger.add_rows(kinds, places, entry, weights)
         self.vacate(table_name, rows)
         table.array("kind")[rows] = VOID
         table.n_dead += len(rows)
@@ -159,10 +159,22 @@ class State:
         self.ledger.add(kind, place, entry, len(sites) * self.places[place].scale)
 
     def compact(self) -> None:
-        """Drop dead rows and renew the lattices' row numbers."""
+        """Drop dead rows and renew the row numbers of the lattices and of the lists of guests."""
         for name, table in self.tables.items():
-            if table.compact() is not None:
+            n_rows = table.n_rows
+            kept = table.compact()
+            if kept is not None:
                 self._relink(name)
+                if name == "sessile":
+                    self._renumber_guests(kept, n_rows)
+
+    def _renumber_guests(self, kept: Array, n_rows: int) -> None:
+        """Follow the listed guests to their new rows; marks on sites stay, so that compaction changes no result."""
+        moved = np.full(n_rows, -1, np.int32)
+        moved[kept] = np.arange(len(kept), dtype=np.int32)
+        for place in self.places.values():
+            rows = moved[place.guest_row]
+            place.guest_row, place.guest_site = rows[rows >= 0], place.guest_site[rows >= 0]
 
     def _relink(self, name: str) -> None:
         table = self.tables[name]
@@ -219,6 +231,11 @@ class State:
         living = uids[alive]
         if len(np.unique(living)) != len(living) or (len(living) and living.max() >= self.next_uid):
             raise InvariantError(f"{name}: uids are not unique and below {self.next_uid}")
+        own = [kind.code for kind in KINDS if kind.home == name]
+        strange = np.flatnonzero(alive & ~(np.isin(kinds, own) & np.isin(places, list(self.places))))
+        if len(strange):
+            row = strange[0]
+            raise InvariantError(f"{name} row {row}: kind {kinds[row]} in compartment {places[row]} cannot be")
         for code, place in self.places.items():
             here = np.flatnonzero(alive & (places == code))
             wrong = here[(weights[here] < 1) | (weights[here] > place.scale)]
@@ -227,8 +244,8 @@ class State:
                     f"{name} row {wrong[0]}: weight {weights[wrong[0]]} not 1 to {place.scale} in {place.name}"
                 )
             if place.lattice is None:
-                if (sites[here] != NOWHERE).any():
-                    raise InvariantError(f"{name}: a cell of the well-mixed {place.name} has a site")
+                if ((sites[here] != NOWHERE) | ((flags[here] & GUEST) != 0)).any():
+                    raise InvariantError(f"{name}: a cell of the well-mixed {place.name} has a site or is a guest")
                 continue
             if len(here) and not ((sites[here] >= 0) & (sites[here] < place.lattice.n_sites)).all():
                 raise InvariantError(f"{name}: a cell of the {place.name} stands outside the lattice")
@@ -255,11 +272,18 @@ class State:
         if not np.array_equal(with_row, lattice.occupant != NO_OCCUPANT):
             site = int(np.flatnonzero(with_row != (lattice.occupant != NO_OCCUPANT))[0])
             raise InvariantError(f"{place.name} site {site}: code {kinds[site]}, occupant {lattice.occupant[site]}")
+        if ((lattice.site_code[~with_row] & BOUND_BIT) != 0).any():
+            raise InvariantError(f"{place.name}: a site without a row is bound")
         for kind in KINDS:
             if kind.home == "light":
                 continue
             table = self.tables[kind.home]
             sites = np.flatnonzero(kinds == kind.code)
             rows = lattice.occupant[sites]
-            if len(rows) and (rows.max() >= table.n_rows or not np.array_equal(table.array("site")[rows], sites)):
-                raise InvariantError(f"{place.name}: an occupant of kind {kind.name} stands elsewhere")
+            if len(rows) and rows.max() >= table.n_rows:
+                raise InvariantError(f"{place.name}: an occupant of kind {kind.name} has no row")
+            where, codes, places, flags = (table.array(c)[rows] for c in ("site", "kind", "compartment", "flags"))
+            right = (where == sites) & (codes == kind.code) & (places == place.code) & ((flags & GUEST) == 0)
+            if not right.all():
+                site = sites[~right][0]
+                raise InvariantError(f"{place.name} site {site}: its {kind.name} is dead, a guest or elsewhere")

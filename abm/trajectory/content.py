@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from abm.errors import InputError
 from abm.trajectory.hdf5 import Spec
-from abm.trajectory.schema import ANTIGEN_UNIT, EVENTS
+from abm.trajectory.schema import ANTIGEN_UNIT, BEFORE_ALL, EVENTS
 from abm.trajectory.segments import Content
 
 _HALF_MAX = float(np.finfo(np.float16).max)
@@ -34,10 +34,10 @@ class Consistency:
             The tick does not increase (events may share one), or datasets, dtypes or shapes differ from
             those of the first frame.
         """
-        last = self._last.get(series, -1)
-        if operator.index(tick) < max(last, 0) or (tick == last and series != EVENTS):
-            after = f" after {last}" if last >= 0 else ""
-            raise InputError(f"{series}: ticks must increase from 0, got {tick}{after}")
+        last = self._last.get(series, BEFORE_ALL)
+        if operator.index(tick) < last or (tick == last and series != EVENTS):
+            after = f" after {last}" if last > BEFORE_ALL else ""
+            raise InputError(f"{series}: ticks must increase, got {tick}{after}")
         specs = {name: _spec(value, flat) for name, value in content.items()}
         expected = self._specs.setdefault(series, specs)
         if specs != expected:

@@ -24,6 +24,8 @@ FORMAT_VERSION = 1
 OBSERVABLES = "observables"
 EVENTS = "events"
 VIEW_FRAMES = "frames"
+BEFORE_ALL = -(2**62)
+"""Earlier than any tick; ticks count from day 0 and are negative before it."""
 RESERVED = ("tick", "time", "frame_offset")
 """Dataset names that every series keeps for itself."""
 
@@ -31,8 +33,8 @@ ANTIGEN_UNIT = "molecules"
 """Columns in this unit are stored as float16: the spread between cells dwarfs a step of 0.05 %."""
 
 _COMMON = {
-    "tick": (f"{TICK_SECONDS} s", "time since the start of the run, exact"),
-    "time": ("h", "time since the start of the run"),
+    "tick": (f"{TICK_SECONDS} s", "time since day 0, exact; negative before it"),
+    "time": ("h", "time since day 0"),
     "frame_offset": ("1", "first row of each frame, and the number of rows at the end"),
 }
 _SITE_CODE = "site code: bits 0-4 kind (0 void, 31 solid), 0x20 bound in a synapse, 0x40 target guests present"

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abm.trajectory.hdf5 import LIBVER, Spec, create_dataset, mark, parts_folder
-from abm.trajectory.schema import Header
+from abm.trajectory.schema import BEFORE_ALL, Header
 from abm.units import TICKS_PER_HOUR
 
 Content = Mapping[str, "NDArray[Any] | str"]
@@ -47,7 +47,7 @@ class Segment:
         self._header = header
         self._series: dict[str, _Gathered] = {}
         self.bytes = 0
-        self.last_tick = -1
+        self.last_tick = BEFORE_ALL
 
     def __bool__(self) -> bool:
         return bool(self._series)

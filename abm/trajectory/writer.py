@@ -22,6 +22,7 @@ from abm.trajectory.index import ABORTED, COMPLETE, RUNNING, make_room, write_in
 from abm.trajectory.lock import acquire, release
 from abm.trajectory.packing import pack_parts
 from abm.trajectory.schema import (
+    BEFORE_ALL,
     EVENTS,
     OBSERVABLES,
     VIEW_FRAMES,
@@ -82,7 +83,7 @@ class TrajectoryWriter:
         self._segment = Segment(header)
         self._opened = 0.0
         self._number = 0
-        self._safe_tick = -1
+        self._safe_tick = BEFORE_ALL
         self._consistency = Consistency()
         self._closed = False
         try:
@@ -104,7 +105,7 @@ class TrajectoryWriter:
 
     @property
     def safe_tick(self) -> int:
-        """Tick of the last acknowledged frame, or -1 before the first."""
+        """Tick of the last acknowledged frame, or ``BEFORE_ALL`` before the first."""
         return self._safe_tick
 
     def observables(self, tick: int, values: Mapping[str, float]) -> None:
@@ -294,7 +295,8 @@ class TrajectoryWriter:
         try:
             self.flush()
         except RunError as error:
-            lost = f"frames after {day_text(max(0, self._safe_tick))} are lost ({error})"
+            known = "all frames" if self._safe_tick == BEFORE_ALL else f"frames after {day_text(self._safe_tick)}"
+            lost = f"{known} are lost ({error})"
             reason = reason if str(error) == reason else f"{reason}; {lost}"
         self._closed = True
         try:
@@ -336,7 +338,7 @@ class TrajectoryWriter:
         return InputError(f"{self.path}: cannot be written: {error.strerror}")
 
     def _standing(self) -> str:
-        if self._safe_tick < 0:
+        if self._safe_tick == BEFORE_ALL:
             return "nothing was recorded yet"
         return f"everything up to {day_text(self._safe_tick)} is safe in {self.path} and {parts_folder(self.path)}"
 

@@ -12,6 +12,7 @@ import pytest
 
 from abm.errors import InputError
 from abm.trajectory import Trajectory, TrajectoryWriter
+from abm.trajectory.schema import BEFORE_ALL
 
 
 def test_reader_follows_a_run_to_its_end(tmp_path, header, record, content):
@@ -93,7 +94,7 @@ def test_an_exception_aborts_with_its_reason(tmp_path, header, record):
 def test_a_segment_closes_by_age_and_only_between_ticks(tmp_path, header, record):
     writer = TrajectoryWriter(tmp_path / "run.h5", header, segment_seconds=0.0)
     record(writer, 0)
-    assert writer.safe_tick == -1
+    assert writer.safe_tick == BEFORE_ALL
     record(writer, 5)
     assert writer.safe_tick == 0
     trajectory = Trajectory.open(tmp_path / "run.h5")

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model: a Mesa shell around the state, its schedule and its recorder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import mesa
+
+from abm import provenance
+from abm.agents import ColumnarAgents
+from abm.assembly import build_schedule, build_state
+from abm.errors import InputError
+from abm.observables import observe, observe_all
+from abm.recording import Recorder, header_parts
+from abm.scenario import Scenario, ScenarioFile, resolved_text
+from abm.trajectory import Header, Trajectory, TrajectoryWriter
+from abm.units import TICKS_PER_DAY, TICKS_PER_HOUR
+
+Watcher = Callable[["TherapyModel"], None]
+
+
+class TherapyModel(ColumnarAgents, mesa.Model):
+    """A patient, or a closed block of tissue, as a Mesa model whose step is one hour.
+
+    Parameters
+    ----------
+    scenario : Scenario or ScenarioFile
+        What to simulate; of a file, the text is kept for the trajectory.
+    seed : int, optional
+        In place of the scenario's seed.
+    threads : int, optional
+        Threads of the kernels; all cores if not given. The result does not depend on it.
+    check : bool
+        Verify every invariant of the state after each process (slow; for tests).
+
+    Attributes
+    ----------
+    state : State
+        Cells, places, body variables, ledger, clock.
+    agents, agents_by_type : CellSet, mapping
+        The cells as Mesa agents.
+
+    Examples
+    --------
+    >>> import abm
+    >>> scenario = abm.load_scenario("scenarios/quickstart.yaml")     # doctest: +SKIP
+    >>> model = abm.TherapyModel(scenario, seed=7)                     # doctest: +SKIP
+    >>> model.run(until_days=2)                                        # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario | ScenarioFile,
+        seed: int | None = None,
+        *,
+        threads: int | None = None,
+        check: bool = False,
+    ) -> None:
+        if isinstance(scenario, Scenario):
+            scenario = ScenarioFile(scenario, resolved_text(scenario), "")
+        self.scenario = scenario.scenario
+        self.run_seed = self.scenario.seed if seed is None else seed
+        super().__init__(seed=self.run_seed)
+        self.threads = threads or os.cpu_count() or 1
+        self._texts = scenario
+        self.state = build_state(self.scenario, self.run_seed)
+        self.schedule = build_schedule(self.scenario, self.state, self.threads, check=check)
+        self.day_zero = round(-self.scenario.start * TICKS_PER_HOUR)
+
+    @property
+    def day(self) -> float:
+        """Time relative to day 0 [d]."""
+        return (self.state.tick - self.day_zero) / TICKS_PER_DAY
+
+    def step(self) -> None:
+        """Carry the model one hour on."""
+        self.schedule.advance(self.state, TICKS_PER_HOUR)
+
+    def observe(self, name: str) -> float:
+        """Return one observable by name, in its own unit."""
+        return observe(name, self.state)
+
+    def observables(self) -> dict[str, float]:
+        """Return all observables by name."""
+        return observe_all(self.state)
+
+    def run(
+        self,
+        output: str | Path | None = None,
+        *,
+        until_days: float | None = None,
+        overwrite: bool = False,
+        command: str | list[str] = "TherapyModel.run",
+        watch: Watcher | None = None,
+    ) -> Trajectory | None:
+        """Carry the model to the end of its scenario.
+
+        Parameters
+        ----------
+        output : path, optional
+            Trajectory to write; without it nothing is recorded.
+        until_days : float, optional
+            Day to end at, in place of the scenario's [d].
+        overwrite : bool
+            Whether an earlier trajectory there may be replaced.
+        command : str or list of str
+            How the run was started, for its provenance.
+        watch : callable, optional
+            Called after each hour, with the model.
+
+        Returns
+        -------
+        Trajectory or None
+            The finished trajectory, open for reading.
+
+        Raises
+        ------
+        InputError
+            The day is not after the present one, or the output cannot be used.
+        RunError
+            The output cannot be written any more; what was recorded is readable.
+        """
+        end = self.scenario.duration / 24 if until_days is None else until_days
+        if end <= self.day:
+            raise InputError(f"the run must end after day {self.day:g}, where it stands, got day {end:g}")
+        last_tick = self.day_zero + round(end * TICKS_PER_DAY)
+        if output is None:
+            self._advance(last_tick, None, watch)
+            return None
+        with TrajectoryWriter(Path(output), self._header(command), overwrite=overwrite) as writer:
+            recorder = Recorder(writer, self.scenario.record, self.day_zero)
+            recorder.record(self.state)
+            self._advance(last_tick, recorder, watch)
+        return Trajectory.open(output)
+
+    def _advance(self, last_tick: int, recorder: Recorder | None, watch: Watcher | None) -> None:
+        stride = TICKS_PER_HOUR if recorder is None else recorder.stride
+        while self.state.tick < last_tick:
+            self.schedule.advance(self.state, min(stride, last_tick - self.state.tick))
+            if recorder is not None:
+                recorder.record(self.state, last=self.state.tick >= last_tick)
+            if self.state.tick % TICKS_PER_HOUR == 0:
+                self.steps += 1
+                if watch is not None:
+                    watch(self)
+
+    def _header(self, command: str | list[str]) -> Header:
+        made = provenance.collect(self.run_seed, self.threads, command)
+        return Header(
+            scenario=self._texts.resolved,
+            original=self._texts.original or self._texts.resolved,
+            provenance={"scenario": self.scenario.name, **made},
+            **header_parts(self.state, self.scenario.record.view_depth),
+        )

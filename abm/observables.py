@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Observables: named numbers of the state, each a function that only reads it.
+
+Another one is a function decorated with :func:`observable`; it then appears in trajectories, in
+rules such as ``when: crs_grade >= 3``, and in ``abm info``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from abm.celltypes import BLAST, CAR_T, CD19_NEGATIVE_BLAST, HOST_T, MATURE_B, PRE_B, PRO_B
+from abm.errors import InputError, nearest
+from abm.state.columns import Array
+from abm.state.kinds import KINDS
+from abm.state.ledger import Entry
+from abm.state.places import CSF, MARROW, PERIPHERY, PLACE_NAMES
+from abm.state.state import State
+
+LEUKAEMIA = (BLAST.code, CD19_NEGATIVE_BLAST.code)
+CD19_B = (PRE_B.code, MATURE_B.code)
+LYMPHOCYTES = (CAR_T.code, HOST_T.code, PRO_B.code, PRE_B.code, MATURE_B.code, *LEUKAEMIA)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The state with its census, so that twenty observables count the cells once.
+
+    Parameters
+    ----------
+    state : State
+        The state.
+    cells : (n_kinds, n_places) array of int64
+        Body cells by kind and compartment.
+    """
+
+    state: State
+    cells: Array
+
+    @classmethod
+    def of(cls, state: State) -> Snapshot:
+        """Count a state; the ledger's balance is the census, which `State.check` verifies."""
+        return cls(state, state.ledger.balance())
+
+    def body(self, name: str) -> float:
+        """Return a scalar body variable, 0 if it does not exist yet."""
+        values = self.state.body.get(name)
+        return 0.0 if values is None else float(values[0])
+
+    def count(self, kinds: tuple[int, ...], place: int | None = None) -> int:
+        """Return the body cells of some kinds in one compartment or all."""
+        rows = self.cells[list(kinds)]
+        return int(rows.sum() if place is None else rows[:, place].sum())
+
+    @property
+    def blood_per_microlitre(self) -> float:
+        """Factor from cells of the periphery to cells per µL of blood."""
+        volume = self.body("blood_volume_ml") * 1000
+        return self.body("blood_share") / volume if volume else 0.0
+
+
+@dataclass(frozen=True)
+class Observable:
+    """A named number of the state."""
+
+    name: str
+    unit: str
+    about: str
+    value: Callable[[Snapshot], float]
+    needs_body: bool
+
+
+OBSERVABLES: dict[str, Observable] = {}
+
+
+def observable(
+    unit: str, *, needs_body: bool = True, name: str = ""
+) -> Callable[[Callable[[Snapshot], float]], Callable[[Snapshot], float]]:
+    """Register a function of a :class:`Snapshot` as an observable; its docstring says what it is.
+
+    Parameters
+    ----------
+    unit : str
+        Unit as in :mod:`abm.units`.
+    needs_body : bool
+        Whether it makes no sense in a closed block.
+    name : str
+        Name, if not that of the function.
+    """
+
+    def register(function: Callable[[Snapshot], float]) -> Callable[[Snapshot], float]:
+        title = name or function.__name__
+        OBSERVABLES[title] = Observable(title, unit, (function.__doc__ or "").strip(), function, needs_body)
+        return function
+
+    return register
+
+
+def available(state: State) -> Iterator[Observable]:
+    """Yield the observables of a state, cells by kind and compartment first."""
+    for kind in KINDS:
+        for code in sorted(state.places):
+            yield _count_of(kind.code, kind.name, code)
+    for item in OBSERVABLES.values():
+        if not item.needs_body or "weight_kg" in state.body:
+            yield item
+
+
+def observe(name: str, state: State) -> float:
+    """Return one observable by name.
+
+    Raises
+    ------
+    InputError
+        No such observable; the message names the nearest.
+    """
+    known = {item.name: item for item in available(state)}
+    if name not in known:
+        raise InputError(f"unknown observable {name!r}; nearest: {nearest(name, known)!r}")
+    return float(known[name].value(Snapshot.of(state)))
+
+
+def observe_all(state: State) -> dict[str, float]:
+    """Return all observables of a state by name."""
+    snapshot = Snapshot.of(state)
+    return {item.name: float(item.value(snapshot)) for item in available(state)}
+
+
+def _count_of(kind: int, name: str, place: int) -> Observable:
+    return Observable(
+        f"cells_{name}_{PLACE_NAMES[place]}",
+        "cells",
+        f"{KINDS[kind].label} in the {PLACE_NAMES[place]}",
+        lambda snapshot: snapshot.count((kind,), place),
+        needs_body=False,
+    )
+
+
+@observable("cells", needs_body=False)
+def kills_total(snapshot: Snapshot) -> float:
+    """Cells killed by CAR T cells so far."""
+    return snapshot.state.ledger.total(Entry.KILLED)
+
+
+@observable("1", needs_body=False)
+def effector_target_ratio(snapshot: Snapshot) -> float:
+    """CAR T cells per CD19+ cell in the marrow (or block); not a number without targets."""
+    targets = snapshot.count((BLAST.code, *CD19_B), MARROW)
+    return snapshot.count((CAR_T.code,), MARROW) / targets if targets else float("nan")
+
+
+@observable("1")
+def mrd(snapshot: Snapshot) -> float:
+    """Leukaemic share of marrow mononuclear cells."""
+    total = int(snapshot.cells[:, MARROW].sum())
+    return snapshot.count(LEUKAEMIA, MARROW) / total if total else 0.0
+
+
+@observable("%")
+def marrow_blast_percent(snapshot: Snapshot) -> float:
+    """Blasts among marrow mononuclear cells."""
+    return 100 * mrd(snapshot)
+
+
+@observable("1")
+def cd19_negative_fraction(snapshot: Snapshot) -> float:
+    """CD19-negative cells among leukaemic cells of the body; not a number without leukaemia."""
+    total = snapshot.count(LEUKAEMIA)
+    return snapshot.count((CD19_NEGATIVE_BLAST.code,)) / total if total else float("nan")
+
+
+@observable("cells")
+def blasts_total(snapshot: Snapshot) -> float:
+    """Leukaemic cells of the body."""
+    return snapshot.count(LEUKAEMIA)
+
+
+@observable("cells")
+def car_t_total(snapshot: Snapshot) -> float:
+    """CAR T cells of the body."""
+    return snapshot.count((CAR_T.code,))
+
+
+@observable("cells/µL")
+def car_t_blood(snapshot: Snapshot) -> float:
+    """CAR T cells in blood."""
+    return snapshot.count((CAR_T.code,), PERIPHERY) * snapshot.blood_per_microlitre
+
+
+@observable("%")
+def car_t_percent_cd3(snapshot: Snapshot) -> float:
+    """CAR T cells among the T cells of blood."""
+    total = snapshot.count((CAR_T.code, HOST_T.code), PERIPHERY)
+    return 100 * snapshot.count((CAR_T.code,), PERIPHERY) / total if total else 0.0
+
+
+@observable("cells/µL")
+def b_cells_blood(snapshot: Snapshot) -> float:
+    """CD19+ B cells in blood."""
+    return snapshot.count(CD19_B, PERIPHERY) * snapshot.blood_per_microlitre
+
+
+@observable("cells/µL")
+def blasts_blood(snapshot: Snapshot) -> float:
+    """Blasts in blood."""
+    return snapshot.count(LEUKAEMIA, PERIPHERY) * snapshot.blood_per_microlitre
+
+
+def _per_csf(snapshot: Snapshot, kinds: tuple[int, ...]) -> float:
+    volume = snapshot.body("csf_volume_ml") * 1000
+    return snapshot.count(kinds, CSF) / volume if volume and CSF in snapshot.state.places else float("nan")
+
+
+@observable("cells/µL")
+def car_t_csf(snapshot: Snapshot) -> float:
+    """CAR T cells of the CSF per volume of fluid."""
+    return _per_csf(snapshot, (CAR_T.code,))
+
+
+@observable("cells/µL")
+def blasts_csf(snapshot: Snapshot) -> float:
+    """Blasts of CSF and meninges per volume of fluid."""
+    return _per_csf(snapshot, LEUKAEMIA)
+
+
+def _body_variable(name: str, unit: str, about: str) -> None:
+    OBSERVABLES[name] = Observable(name, unit, about, lambda snapshot: snapshot.body(name), needs_body=True)
+
+
+_body_variable("il6", "pg/mL", "serum IL-6")
+_body_variable("ifn_gamma", "pg/mL", "serum IFN-γ")
+_body_variable("il2", "pg/mL", "serum IL-2")
+_body_variable("il15", "1", "IL-15, relative to health")
+_body_variable("crp", "mg/L", "C-reactive protein")
+_body_variable("ferritin", "1", "ferritin, relative to normal")
+_body_variable("ldh", "1", "lactate dehydrogenase, relative to normal")
+_body_variable("crs_signal", "pg/mL", "IL-6 signal that drives cytokine release syndrome")
+_body_variable("crs_grade", "1", "grade of cytokine release syndrome")
+_body_variable("il6r_occupancy", "1", "IL-6 receptors blocked by tocilizumab")

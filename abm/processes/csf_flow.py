@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Flow of the CSF: stirring, adhesion to the meninges, and return to the blood."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from abm.celltypes.blast import BLAST, CD19_NEGATIVE_BLAST
+from abm.processes.body import CsfParameters
+from abm.processes.placement import distinct
+from abm.state.columns import GUEST, Array
+from abm.state.kinds import GUESTS_BIT, VOID
+from abm.state.lattice import Lattice
+from abm.state.places import CSF, PERIPHERY
+from abm.state.state import State
+from abm.state.weights import arrive
+from abm.state.weights_room import is_free
+from abm.streams import Stream
+from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE
+
+DRAW_EXIT, DRAW_ADHERE, DRAW_GUEST = 0, 1, 2
+DRAW_STIR, DRAW_ATTACH, DRAW_DETACH = 4, 6, 8
+"""Draw numbers; the last three stand for two each."""
+TABLES = ("sessile", "motile")
+
+
+class CsfFlow:
+    """Movements of cells within the CSF and out of it.
+
+    In one run, cells in the fluid return to the blood, blasts attach to and detach from the meninges,
+    and then every cell in the fluid comes to lie on a random free site of it.
+
+    Parameters
+    ----------
+    parameters : CsfParameters
+        Rates.
+    period : int
+        Ticks of one run.
+    """
+
+    name = "csf_flow"
+
+    def __init__(self, parameters: CsfParameters, *, period: int = 10 * TICKS_PER_MINUTE) -> None:
+        self.period = period
+        hours = period / TICKS_PER_HOUR
+        self.exit = {
+            "sessile": -math.expm1(-parameters.blast_washout * hours),
+            "motile": -math.expm1(-parameters.t_cell_exit * hours),
+        }
+        self.attach = -math.expm1(-parameters.adhesion * hours)
+        self.detach = -math.expm1(-parameters.detachment * hours)
+
+    def run(self, state: State) -> None:
+        """Move the cells."""
+        place = state.places.get(CSF)
+        if place is None or place.lattice is None:
+            return
+        if not any((state.tables[name].array("compartment") == CSF).any() for name in TABLES):
+            return
+        lattice = place.lattice
+        for name in TABLES:
+            self._leave(state, lattice, name)
+        if lattice.adherent.any():
+            self._adhere(state, lattice)
+        fluid = np.flatnonzero(~lattice.adherent)
+        cells = {name: self._free(state, lattice, name, adherent=False) for name in TABLES}
+        _scatter(state, lattice, cells, fluid, DRAW_STIR, within=True)
+
+    def _free(self, state: State, lattice: Lattice, name: str, *, adherent: bool) -> Array:
+        """Return the rows of cells that no synapse holds, in the fluid or on the meninges, by uid."""
+        table = state.tables[name]
+        kinds, places = table.arrays("kind", "compartment")
+        rows = np.flatnonzero((places == CSF) & (kinds != VOID))
+        rows = rows[is_free(state, name, rows) & (lattice.adherent[table.array("site")[rows]] == adherent)]
+        return rows[np.argsort(table.array("uid")[rows], kind="stable")]
+
+    def _leave(self, state: State, lattice: Lattice, name: str) -> None:
+        rows = self._free(state, lattice, name, adherent=False)
+        uids = state.tables[name].array("uid")[rows]
+        rows = rows[state.draws.uniform(Stream.CSF, state.tick, uids, DRAW_EXIT) < self.exit[name]]
+        if len(rows):
+            arrive(state, name, rows, PERIPHERY)
+
+    def _adhere(self, state: State, lattice: Lattice) -> None:
+        kinds, uids = state.sessile.arrays("kind", "uid")
+        moves = []
+        for adherent, chance in ((False, self.attach), (True, self.detach)):
+            rows = self._free(state, lattice, "sessile", adherent=adherent)
+            rows = rows[np.isin(kinds[rows], (BLAST.code, CD19_NEGATIVE_BLAST.code))]
+            moves.append(rows[state.draws.uniform(Stream.CSF, state.tick, uids[rows], DRAW_ADHERE) < chance])
+        for rows, region, draw in (
+            (moves[0], np.flatnonzero(lattice.adherent), DRAW_ATTACH),
+            (moves[1], np.flatnonzero(~lattice.adherent), DRAW_DETACH),
+        ):
+            _scatter(state, lattice, {"sessile": rows}, region, draw, within=False)
+
+
+def _scatter(
+    state: State, lattice: Lattice, cells: dict[str, Array], region: Array, draw: int, *, within: bool
+) -> None:
+    """Put cells on random sites of a region: full ones on different voids, guests anywhere.
+
+    Parameters
+    ----------
+    state, lattice : State, Lattice
+        The state and its CSF lattice.
+    cells : dict of str to array of int
+        Rows by table, in the order of uid.
+    region : (n,) array of int
+        Sites to choose from.
+    draw : int
+        Draw number; the next one is used too.
+    within : bool
+        Whether the cells stand in the region, so that their own sites are free too. Otherwise those who
+        find no room, in the order of uid, stay where they are.
+    """
+    for name, rows in cells.items():
+        table = state.tables[name]
+        guests = rows[(table.array("flags")[rows] & GUEST) != 0]
+        drawn = state.draws.integers(len(region), Stream.CSF, state.tick, table.array("uid")[guests], DRAW_GUEST)
+        table.array("site")[guests] = region[drawn]
+    full = [(name, rows[(state.tables[name].array("flags")[rows] & GUEST) == 0]) for name, rows in cells.items()]
+    numbers = np.concatenate([np.full(len(rows), number) for number, (_, rows) in enumerate(full)])
+    movers = np.concatenate([rows for _, rows in full])
+    if len(movers) == 0:
+        return
+    uids = np.concatenate([state.tables[name].array("uid")[rows] for name, rows in full])
+    order = np.argsort(uids, kind="stable")
+    numbers, movers = numbers[order], movers[order]
+    own = np.concatenate([state.tables[name].array("site")[rows] for name, rows in full])
+    free = region[lattice.kinds()[region] == VOID]
+    if within:
+        free = np.sort(np.concatenate([free, own]))
+    else:
+        movers, numbers = movers[: len(free)], numbers[: len(free)]
+    sites = free[distinct(state, Stream.CSF, draw, len(free), len(movers))]
+    for number, (name, _) in enumerate(full):
+        state.vacate(name, movers[numbers == number])
+    for number, (name, _) in enumerate(full):
+        table, here = state.tables[name], numbers == number
+        table.array("site")[movers[here]] = sites[here]
+        codes = lattice.site_code[sites[here]] & np.uint8(GUESTS_BIT)
+        lattice.site_code[sites[here]] = codes | table.array("kind")[movers[here]]
+        lattice.occupant[sites[here]] = movers[here]

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Motility of the cells that sit: exchanges of places between neighbours, and the walk of guests."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from abm._kernels import _exchange
+from abm.processes.lookup import exchangeable, homes
+from abm.state.columns import GUEST, LOCKED
+from abm.state.kinds import VOID
+from abm.state.places import Place
+from abm.state.state import State
+from abm.state.weights import index_guests
+from abm.streams import Stream
+
+DIMENSIONLESS_WALK = 6
+"""A walk that moves by h with chance p every t along random axes has D = p h^2 / (6 t)."""
+
+
+class Motility:
+    """Exchanges between neighbouring sites.
+
+    Parameters
+    ----------
+    diffusivity : float
+        Random-walk coefficient [µm²/h].
+    spacing : float
+        Lattice spacing [µm].
+    period : int
+        Ticks of one run.
+    hours : float
+        The same in hours.
+    n_threads : int
+        Threads; the result does not depend on it.
+    """
+
+    name = "motility"
+
+    def __init__(self, diffusivity: float, *, spacing: float, period: int, hours: float, n_threads: int = 1) -> None:
+        self.period = period
+        self.n_threads = n_threads
+        chance = DIMENSIONLESS_WALK * diffusivity * hours / spacing**2
+        self.n_sweeps = max(1, math.ceil(chance))
+        self.chance = chance / self.n_sweeps
+        self.mobile = exchangeable()
+        self.home = homes()
+
+    def run(self, state: State) -> None:
+        """Exchange neighbours once per sweep, in every lattice."""
+        if self.chance == 0:
+            return
+        for place in state.places.values():
+            if place.lattice is not None:
+                for sweep in range(self.n_sweeps):
+                    self._sweep(state, place, sweep)
+                self._walk_guests(state, place)
+
+    def _sweep(self, state: State, place: Place, sweep: int) -> None:
+        lattice = place.lattice
+        assert lattice is not None
+        axes = [axis for axis in range(3) if lattice.shape[axis] > 1]
+        ident = place.code * self.n_sweeps + sweep
+        choice = state.draws.integers(2 * len(axes), Stream.SWAP, state.tick, ident, draw=2**32)
+        axis, parity = axes[choice // 2], choice % 2
+        # On an axis drawn among fewer than three, a site moves more often than in three dimensions.
+        chance = self.chance * len(axes) / 3
+        _exchange.sweep(
+            site_code=lattice.site_code,
+            occupant=lattice.occupant,
+            s_site=state.sessile.array("site"),
+            m_site=state.motile.array("site"),
+            mobile=self.mobile,
+            home=self.home,
+            length=lattice.shape[axis],
+            stride=int(lattice.strides[axis]),
+            periodic=lattice.periodic[axis],
+            parity=parity,
+            threshold=round(chance * 2**16),
+            seed=state.draws.seed,
+            stream=Stream.SWAP,
+            tick=state.tick + sweep * 2**40 + place.code * 2**56,
+            n_threads=self.n_threads,
+        )
+
+    def _walk_guests(self, state: State, place: Place) -> None:
+        """Let sessile guests step where a full cell could have changed places."""
+        lattice, table = place.lattice, state.sessile
+        assert lattice is not None
+        flags = table.array("flags")
+        candidates = np.flatnonzero((flags & GUEST) != 0)
+        if len(candidates) == 0:
+            return
+        kinds, places = table.array("kind")[candidates], table.array("compartment")[candidates]
+        rows = candidates[(kinds != VOID) & (places == place.code) & ((flags[candidates] & LOCKED) == 0)]
+        uids, sites = table.array("uid")[rows], table.array("site")[rows]
+        for sweep in range(self.n_sweeps):
+            steps = state.draws.uniform(Stream.GUEST_WALK, state.tick, uids, 2 * sweep) < self.chance
+            choice = state.draws.integers(
+                len(lattice.directions), Stream.GUEST_WALK, state.tick, uids, 2 * sweep + 1
+            )
+            direction = lattice.directions[choice]
+            leaves = ((lattice.edge[sites] >> direction) & 1) != 0
+            there = np.where(leaves, sites + lattice.wrap[direction], sites + lattice.step[direction])
+            walled = leaves & (lattice.wrap[direction] == 0)
+            there = np.where(walled, sites, there)
+            sites = np.where(steps & ((self.mobile[lattice.site_code[there]] & 1) != 0), there, sites)
+        table.array("site")[rows] = sites
+        index_guests(state, place)

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run leaves behind, and when: observables, views, cells, events."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from pydantic import Field
+
+from abm.observables import available, observe_all
+from abm.state.columns import Array, MotileColumns, SessileColumns, columns_of
+from abm.state.kinds import KINDS
+from abm.state.places import Place
+from abm.state.state import State
+from abm.trajectory import TrajectoryWriter
+from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE, Parameters, quantity
+
+STRIDE = 10 * TICKS_PER_MINUTE
+"""Recording times are multiples of ten minutes."""
+CELL_COLUMNS = ("uid", "kind", "weight", "site", "flags", "state", "divisions", "clone", "cd19", "cd22")
+BYTES_PER_CELL = 8
+"""Stored size of a cell and frame after compression, for estimates."""
+BYTES_PER_VIEW_SITE = 0.4
+BYTES_PER_VALUE = 4
+
+
+class RecordParameters(Parameters):
+    """What is recorded when; 0 switches a series off."""
+
+    observables: float = quantity(
+        1, "h", bounds=(0, 240), about="time between two rows of observables",
+        source="choice: hourly course of cytokines",
+    )  # fmt: skip
+    view: float = quantity(
+        2, "h", bounds=(0, 8760), about="time between two views, the frames of movies",
+        source="choice: about a thousand frames in three months",
+    )  # fmt: skip
+    view_depth: int = Field(16, ge=1, le=100_000, description="layers of a lattice kept in a view, around the middle")
+    cells: float = quantity(
+        1, "d", bounds=(0, 365), about="time between two full records of the cells",
+        source="choice",
+    )  # fmt: skip
+    fields: float = quantity(
+        0, "d", bounds=(0, 365), about="time between two records of the cytokine fields",
+        source="choice: off, they are large",
+    )  # fmt: skip
+
+
+class Recorder:
+    """Writes a state to a trajectory as its scenario asks.
+
+    Parameters
+    ----------
+    writer : TrajectoryWriter
+        Where to.
+    parameters : RecordParameters
+        When.
+    day_zero : int
+        Tick of day 0; recorded ticks count from it.
+    """
+
+    def __init__(self, writer: TrajectoryWriter, parameters: RecordParameters, day_zero: int) -> None:
+        self.writer = writer
+        self.day_zero = day_zero
+        self.depth = parameters.view_depth
+        self.periods = {
+            name: STRIDE * max(round(hours * TICKS_PER_HOUR / STRIDE), 1) if (hours := getattr(parameters, name)) else 0
+            for name in ("observables", "view", "cells", "fields")
+        }
+        self.stride = math.gcd(TICKS_PER_HOUR, *self.periods.values())
+
+    def record(self, state: State, *, last: bool = False) -> None:
+        """Write what is due at this tick; everything that is recorded at all, if it is the last."""
+        tick = state.tick - self.day_zero
+        for when, kind, detail in state.events:
+            self.writer.event(when - self.day_zero, kind, detail)
+        state.events.clear()
+        due = {name for name, period in self.periods.items() if period and (last or state.tick % period == 0)}
+        if "observables" in due:
+            self.writer.observables(tick, observe_all(state))
+        for place in state.places.values():
+            if place.lattice is not None and "view" in due:
+                self.writer.view(tick, place.name, view_of(place, self.depth))
+            if "cells" in due:
+                self.writer.cells(tick, place.name, cells_of(state, place))
+        if "fields" in due:
+            for (code, name), values in sorted(state.fields.items()):
+                self.writer.field(tick, state.places[code].name, name, values)
+
+
+def view_of(place: Place, depth: int) -> Array:
+    """Return the site codes of the middle ``depth`` layers of a lattice."""
+    lattice = place.lattice
+    assert lattice is not None
+    layers = lattice.shape[2]
+    kept = min(depth, layers)
+    first = (layers - kept) // 2
+    return np.ascontiguousarray(lattice.site_code.reshape(lattice.shape)[:, :, first : first + kept])
+
+
+def cells_of(state: State, place: Place) -> dict[str, Array]:
+    """Return the recorded columns of the living cells of a place, in the order of uid."""
+    schema = {**columns_of(SessileColumns), **columns_of(MotileColumns)}
+    parts: list[dict[str, Array]] = []
+    for table in state.tables.values():
+        rows = table.alive()
+        rows = rows[table.array("compartment")[rows] == place.code]
+        known = table.schema
+        parts.append(
+            {
+                name: table.array(name)[rows] if name in known else np.zeros(len(rows), schema[name].dtype)
+                for name in CELL_COLUMNS
+            }
+        )
+    merged = {name: np.concatenate([part[name] for part in parts]) for name in CELL_COLUMNS}
+    order = np.argsort(merged["uid"], kind="stable")
+    return {name: values[order] for name, values in merged.items()}
+
+
+def header_parts(state: State, depth: int) -> dict[str, Any]:
+    """Return the parts of a trajectory's header that the state and the declarations determine."""
+    schema = {**columns_of(SessileColumns), **columns_of(MotileColumns)}
+    compartments = {}
+    for place in state.places.values():
+        lattice = place.lattice
+        compartments[place.name] = {
+            "shape": None if lattice is None else list(lattice.shape),
+            "view_shape": None if lattice is None else [*lattice.shape[:2], min(depth, lattice.shape[2])],
+            "spacing_um": 0.0 if lattice is None else lattice.spacing,
+            "scale": place.scale,
+        }
+    return {
+        "kinds": [{"code": k.code, "name": k.name, "label": k.label, "colour": k.colour} for k in KINDS],
+        "compartments": compartments,
+        "observables": {item.name: {"unit": item.unit, "about": item.about} for item in available(state)},
+        "columns": {name: {"unit": schema[name].unit or "1", "about": schema[name].about} for name in CELL_COLUMNS},
+    }

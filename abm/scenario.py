@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scenario: everything that a run needs besides its seed, read from one YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from abm.celltypes.b_lineage import BLineageParameters
+from abm.celltypes.background import BackgroundParameters
+from abm.celltypes.blast import BlastParameters
+from abm.celltypes.car_t import CarTParameters
+from abm.celltypes.host_t import HostTParameters
+from abm.celltypes.macrophage import MacrophageParameters
+from abm.processes.body import BodyParameters, CsfParameters
+from abm.processes.cytokines import CytokineParameters
+from abm.processes.toxicity import ToxicityParameters
+from abm.processes.trafficking import TraffickingParameters
+from abm.processes.weighting import WeightingParameters
+from abm.recording import BYTES_PER_CELL, BYTES_PER_VALUE, BYTES_PER_VIEW_SITE, RecordParameters
+from abm.state.marrow import MarrowParameters
+from abm.treatments import AnyTreatment
+from abm.units import Parameters, quantity
+from abm.yamlfile import dump, load
+
+FORMAT = 1
+BYTES_PER_SITE = 22
+BYTES_PER_ROW = 46
+SECONDS_PER_SITE_DAY = 1.2e-6
+"""Wall time of a lattice site and simulated day on 2 cores, measured on a patient with CAR T cells."""
+N_OBSERVABLES = 50
+
+
+class PopulationParameters(Parameters):
+    """Constants of division that no single cell type owns."""
+
+    il15_sensitivity: float = quantity(
+        0.1, "1", bounds=(0, 2), plausible=(0, 0.3), about="exponent with which relative IL-15 speeds up the division of CAR T cells",
+        source="assumption: weak; not identifiable from Lee 2014, where all were depleted",
+    )  # fmt: skip
+    retry: float = quantity(
+        1, "h", bounds=(0.1, 24), about="time after which a division without room is tried again",
+        source="assumption",
+    )  # fmt: skip
+
+
+class Scenario(Parameters):
+    """A run: patient, disease, product, treatments, and what to record."""
+
+    abm: Literal[1] = Field(FORMAT, description="version of the scenario format")
+    name: str = Field(min_length=1, max_length=200, description="short name, shown in titles")
+    description: str = Field("", description="what the scenario is about")
+    source: str = Field("", description="where its numbers are from")
+    seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of every random draw")
+    duration: float = quantity(
+        60, "d", bounds=(0.01, 3650), about="day at which the run ends",
+        source="scenario",
+    )  # fmt: skip
+    start: float = quantity(
+        0, "d", bounds=(-60, 0), about="day at which the run starts; before day 0 to let lymphodepletion act",
+        source="scenario",
+    )  # fmt: skip
+    body: BodyParameters | None = Field(BodyParameters(), description="the body around the marrow; null for a closed block of tissue")
+    marrow: MarrowParameters = MarrowParameters()
+    csf: CsfParameters | None = Field(CsfParameters(), description="cerebrospinal fluid; null to leave it out")
+    blasts: BlastParameters = BlastParameters()
+    b_lineage: BLineageParameters = BLineageParameters()
+    host_t: HostTParameters = HostTParameters()
+    macrophages: MacrophageParameters = MacrophageParameters()
+    background: BackgroundParameters = BackgroundParameters()
+    products: tuple[CarTParameters, ...] = Field(
+        (CarTParameters(),), min_length=1, max_length=8, description="CAR T products, numbered from 1"
+    )
+    effector_target_ratio: float = quantity(
+        0, "1", bounds=(0, 100), about="CAR T cells of product 1 per CD19+ cell, mixed in at the start (co-culture)",
+        source="scenario",
+    )  # fmt: skip
+    susceptibility: float = quantity(
+        1, "1", bounds=(0, 100), plausible=(0.4, 2.7), about="the patient's CRS signal per IL-6, relative to the median patient",
+        source="assumption: log-normal between patients, ln-SD about 1",
+    )  # fmt: skip
+    population: PopulationParameters = PopulationParameters()
+    weighting: WeightingParameters = WeightingParameters()
+    trafficking: TraffickingParameters = TraffickingParameters()
+    cytokines: CytokineParameters = CytokineParameters()
+    toxicity: ToxicityParameters = ToxicityParameters()
+    treatments: tuple[AnyTreatment, ...] = Field((), description="what is given, on a day or by a rule")
+    record: RecordParameters = RecordParameters()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.body is None and self.treatments:
+            raise ValueError("a closed block (body: null) takes no treatments; mix CAR T cells in with effector_target_ratio")
+        for index, treatment in enumerate(self.treatments):
+            product = getattr(treatment, "product", None)
+            if product is not None and product > len(self.products):
+                raise ValueError(f"treatments[{index}].product is {product}, but there are {len(self.products)} products")
+        return self
+
+    def estimate(self) -> dict[str, float]:
+        """Return the size of the run: cells, memory_bytes, disk_bytes, seconds (on 2 cores)."""
+        shape = self.marrow.shape
+        sites = shape[0] * shape[1] * shape[2]
+        days = (self.duration - self.start) / 24
+        rows = sites * (1 - self.marrow.fat - self.marrow.bone) * (1 - self.marrow.voids)
+        record = self.record
+        frames = {name: days * 24 / period if (period := getattr(record, name)) else 0 for name in ("observables", "view", "cells")}
+        disk = frames["observables"] * N_OBSERVABLES * BYTES_PER_VALUE
+        disk += frames["view"] * shape[0] * shape[1] * min(shape[2], record.view_depth) * BYTES_PER_VIEW_SITE
+        disk += frames["cells"] * rows * BYTES_PER_CELL
+        return {
+            "cells": rows,
+            "memory_bytes": sites * BYTES_PER_SITE + rows * BYTES_PER_ROW,
+            "disk_bytes": disk,
+            "seconds": sites * days * SECONDS_PER_SITE_DAY,
+        }
+
+
+@dataclass(frozen=True)
+class ScenarioFile:
+    """A scenario with the texts it came from."""
+
+    scenario: Scenario
+    resolved: str
+    original: str
+
+
+def read_scenario(path: str | Path, overrides: Sequence[str] = ()) -> ScenarioFile:
+    """Read and check a scenario file, keeping its text.
+
+    Raises
+    ------
+    InputError
+        Everything that is wrong with the file, one line each.
+    """
+    loaded = load(path, Scenario, overrides)
+    return ScenarioFile(loaded.model, loaded.resolved, loaded.original)
+
+
+def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
+    """Read and check a scenario file.
+
+    Parameters
+    ----------
+    path : str or Path
+        The YAML file.
+    overrides : sequence of str
+        ``path=value`` each, as with ``abm run --set``.
+
+    Raises
+    ------
+    InputError
+        Everything that is wrong with the file, one line each.
+    """
+    return read_scenario(path, overrides).scenario
+
+
+STARTER = """\
+abm: 1
+name: my first patient
+description: a child with relapsed B-ALL and one dose of CD28 CAR T cells after lymphodepletion
+source: where your numbers are from
+seed: 1
+duration: 30 d
+start: -4 d
+body:
+  weight: 35 kg
+marrow:
+  shape: [32, 32, 32]
+blasts:
+  marrow_fraction: 40 %
+  cd19_negative_fraction: 0
+products:
+  - costimulation: cd28
+treatments:
+  - type: lymphodepletion
+    day: -4
+  - type: car_t_infusion
+    day: 0
+    dose: 1e6 cells/kg
+"""
+"""What ``abm new`` leaves uncommented."""
+
+
+def resolved_text(scenario: Scenario) -> str:
+    """Return a scenario as YAML in declared units."""
+    return dump(scenario)
+
+

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model's time step: the ordered processes, each with its own period."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from abm.processes.process import Process
+from abm.state.state import State
+
+
+class Schedule:
+    """Runs processes in their order, each whenever its period begins.
+
+    Parameters
+    ----------
+    processes : sequence of Process
+        In the order in which they act at a common tick. Every period divides, or is a multiple of,
+        the shortest one.
+    check : bool
+        Verify every invariant of the state after each process (slow; for tests).
+    """
+
+    def __init__(self, processes: Sequence[Process], *, check: bool = False) -> None:
+        self.processes = tuple(processes)
+        self.check = check
+        self.stride = math.gcd(*(process.period for process in processes))
+
+    def start(self, state: State) -> None:
+        """Let every process that wants to prepare the state, such as scheduling first fates."""
+        for process in self.processes:
+            prepare = getattr(process, "start", None)
+            if prepare is not None:
+                prepare(state)
+
+    def advance(self, state: State, ticks: int) -> None:
+        """Carry the state on by ``ticks``, rounded up to a multiple of ``stride``."""
+        end = state.tick + ticks
+        while state.tick < end:
+            for process in self.processes:
+                if state.tick % process.period == 0:
+                    process.run(state)
+                    if self.check:
+                        state.check()
+            state.tick += self.stride

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Geometry of the marrow: fat, trabecular bone and sinusoids on a lattice."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from abm.state.columns import Array
+from abm.state.kinds import SOLID
+from abm.state.lattice import Lattice
+from abm.streams import Draws, Stream
+from abm.units import Parameters, quantity
+
+MOST_FAT_CELLS = 1_000_000
+MOST_TRABECULAE = 10_000
+
+
+class MarrowParameters(Parameters):
+    """The marrow block (or, without a body, any block of tissue)."""
+
+    shape: tuple[int, int, int] = Field(default=(64, 64, 64), description="sites along x, y and z; z = 1 is two-dimensional")
+    spacing: float = quantity(
+        10, "µm", bounds=(5, 50), about="distance between sites",
+        source="blast diameter 10-12 µm",
+    )  # fmt: skip
+    boundary: Literal["periodic", "walls"] = "periodic"
+    """What lies beyond the edges: the block again, or walls."""
+    fat: float = quantity(
+        0.15, "1", bounds=(0, 0.8), plausible=(0.05, 0.45), about="volume taken by fat cells",
+        source="cellularity of a child's marrow about 80 % (pathologyoutlines)",
+    )  # fmt: skip
+    fat_radius: float = quantity(
+        25, "µm", bounds=(5, 200), about="radius of a fat cell",
+        source="assumption: marrow adipocytes of about 50 µm",
+    )  # fmt: skip
+    bone: float = quantity(
+        0.08, "1", bounds=(0, 0.8), plausible=(0.02, 0.2), about="volume taken by trabecular bone",
+        source="assumption: small part of a block of haematopoietic marrow",
+    )  # fmt: skip
+    bone_radius: float = quantity(
+        40, "µm", bounds=(5, 500), about="radius of a trabecula",
+        source="assumption: trabeculae are of the order of 100 µm thick",
+    )  # fmt: skip
+    sinusoid_distance: float = quantity(
+        80, "µm", bounds=(20, 1000), about="distance between sinusoids; none in a block narrower than that",
+        source="assumption: no marrow cell is far from a vessel",
+    )  # fmt: skip
+    sinusoid_radius: float = quantity(
+        8, "µm", bounds=(0, 100), about="radius of the lumen of a sinusoid",
+        source="assumption",
+    )  # fmt: skip
+    voids: float = quantity(
+        0.15, "1", bounds=(0, 1), plausible=(0.05, 0.3), about="open sites without a cell at normal cellularity",
+        source="derived: 5-8e5 cells per mm³ of 1e6 sites",
+    )  # fmt: skip
+    cellularity: float = quantity(
+        1, "1", bounds=(0, 1.15), plausible=(0.2, 1), about="cells relative to normal cellularity at the start",
+        source="Grupp 2013 patient 2 (hypocellular marrow); pathologyoutlines",
+    )  # fmt: skip
+
+
+def build_marrow(parameters: MarrowParameters, draws: Draws) -> Lattice:
+    """Return a lattice with its solid sites and sinusoids laid out.
+
+    Parameters
+    ----------
+    parameters : MarrowParameters
+        Shape and volumes.
+    draws : Draws
+        The seed's draws; the stream ``GEOMETRY`` is used.
+    """
+    periodic = parameters.boundary == "periodic"
+    shape = parameters.shape
+    lattice = Lattice(shape, parameters.spacing, (periodic, periodic, periodic))
+    solid = np.zeros(shape, bool)
+    position = np.indices(shape, dtype=np.float64)
+    _fill_bone(solid, position, parameters, draws)
+    _fill_fat(solid, parameters, draws)
+    lumen = _sinusoids(position, parameters)
+    lattice.site_code[(solid | lumen).reshape(-1)] = SOLID
+    lattice.sinusoid = _lining(lattice, lumen)
+    return lattice
+
+
+def _distance(position: Array, centre: Array, shape: tuple[int, int, int], axes: tuple[int, ...]) -> Array:
+    """Return the squared distance of every site to a centre, across periodic boundaries [sites²]."""
+    total = np.zeros(shape)
+    for axis in axes:
+        step = np.abs(position[axis] - centre[axis])
+        total += np.minimum(step, shape[axis] - step) ** 2
+    return total
+
+
+def _fill_bone(solid: Array, position: Array, parameters: MarrowParameters, draws: Draws) -> None:
+    """Rods along random axes until the volume is bone."""
+    shape, radius = parameters.shape, parameters.bone_radius / parameters.spacing
+    wanted = parameters.bone * solid.size
+    for rod in range(MOST_TRABECULAE):
+        missing = wanted - solid.sum()
+        axis = draws.integers(3, Stream.GEOMETRY, 0, rod, 0)
+        others = tuple(a for a in range(3) if a != axis)
+        centre = np.array([draws.uniform(Stream.GEOMETRY, 0, rod, 1 + a) * shape[a] for a in range(3)])
+        far = _distance(position, centre, shape, others)
+        rod_sites = (far < radius**2) & ~solid
+        if missing < rod_sites.sum() / 2 or not rod_sites.any():
+            return
+        solid |= rod_sites
+
+
+def _fill_fat(solid: Array, parameters: MarrowParameters, draws: Draws) -> None:
+    """Spheres at random until the volume is fat; only the sites around a centre are looked at."""
+    shape, radius = np.array(parameters.shape), parameters.fat_radius / parameters.spacing
+    missing = parameters.fat * solid.size
+    reach = [min(int(np.ceil(radius)) + 1, (length - 1) // 2) for length in parameters.shape]
+    window = np.stack(np.meshgrid(*[np.arange(-r, r + 1) for r in reach], indexing="ij"), axis=-1).reshape(-1, 3)
+    for cell in range(MOST_FAT_CELLS):
+        centre = np.array([draws.uniform(Stream.GEOMETRY, 1, cell, axis) * shape[axis] for axis in range(3)])
+        sites = np.floor(centre).astype(np.int64) + window
+        flat = np.ravel_multi_index(tuple((sites[((sites - centre) ** 2).sum(axis=1) < radius**2] % shape).T), shape)
+        free = flat[~solid.reshape(-1)[flat]]
+        if missing < max(len(free) / 2, 1):
+            return
+        solid.reshape(-1)[free] = True
+        missing -= len(free)
+
+
+def _sinusoids(position: Array, parameters: MarrowParameters) -> Array:
+    """Straight tubes along the last axis, in a square array (dots in two dimensions)."""
+    shape = parameters.shape
+    distance, radius = (length / parameters.spacing for length in (parameters.sinusoid_distance, parameters.sinusoid_radius))
+    lumen = np.zeros(shape, bool)
+    counts = [int(shape[axis] // distance) for axis in (0, 1)]
+    for i in range(counts[0]):
+        for j in range(counts[1]):
+            centre = np.array([(i + 0.5) * shape[0] / counts[0], (j + 0.5) * shape[1] / counts[1], 0.0])
+            lumen |= _distance(position, centre, shape, (0, 1)) < radius**2
+    return lumen
+
+
+def _lining(lattice: Lattice, lumen: Array) -> Array:
+    """Return the open sites that touch a lumen: where cells enter and leave."""
+    inside = lumen.reshape(-1)
+    touches = np.zeros(lattice.n_sites, bool)
+    sites = np.flatnonzero(inside)
+    for direction in lattice.directions:
+        leaves = (lattice.edge[sites] >> direction) & 1 != 0
+        there = sites + np.where(leaves, lattice.wrap[direction], lattice.step[direction])
+        touches[there[~leaves | (lattice.wrap[direction] != 0)]] = True
+    return np.flatnonzero(touches & (lattice.kinds() != SOLID)).astype(np.int32)
