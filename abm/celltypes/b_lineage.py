@@ -14,21 +14,16 @@ from abm.state.state import State
 from abm.streams import Stream
 from abm.units import Parameters, quantity
 
-PRO_B = KINDS.add(
-    CellType(3, "pro_b", "CD19- pro-B cell", "sessile", "b", "#add2f6")
-)
+PRO_B = KINDS.add(CellType(3, "pro_b", "CD19- pro-B cell", "sessile", "b", "#add2f6"))
 
-PRE_B = KINDS.add(
-    CellType(4, "pre_b", "pre-B cell (haematogone)", "sessile", "b", "#4aa3e2", target=True)
-)
+PRE_B = KINDS.add(CellType(4, "pre_b", "pre-B cell (haematogone)", "sessile", "b", "#4aa3e2", target=True))
 
-MATURE_B = KINDS.add(
-    CellType(5, "mature_b", "mature B cell", "sessile", "b", "#054fd2", target=True)
-)
+MATURE_B = KINDS.add(CellType(5, "mature_b", "mature B cell", "sessile", "b", "#054fd2", target=True))
 
 STAGES = (PRO_B.code, PRE_B.code, MATURE_B.code)
 DRAW_WAIT = 0
 """Draw number of the stay in a stage, in the stream of lymphopoiesis."""
+
 
 class BLineageParameters(Parameters):
     """Normal B cells: influx, residence in each stage, antigens.

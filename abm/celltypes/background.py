@@ -6,9 +6,7 @@ from __future__ import annotations
 from abm.state.kinds import KINDS, CellType
 from abm.units import Parameters, quantity
 
-BACKGROUND = KINDS.add(
-    CellType(1, "background", "background marrow", "light", "background", "#d9d4cc")
-)
+BACKGROUND = KINDS.add(CellType(1, "background", "background marrow", "light", "background", "#d9d4cc"))
 
 
 class BackgroundParameters(Parameters):
@@ -19,7 +17,7 @@ class BackgroundParameters(Parameters):
         source="assumption: counts return two to three weeks after lymphodepletion (Lee 2014)",
     )  # fmt: skip
     reserve: float = quantity(
-        2, "%", bounds=(0, 100), plausible=(0.5, 5), 
+        2, "%", bounds=(0, 100), plausible=(0.5, 5),
         about="stromal and stem cells that refill even an empty marrow, among its normal cells",
         source="assumption: a small reserve survives any burden",
     )  # fmt: skip

@@ -11,9 +11,7 @@ from abm.state.places import PERIPHERY
 from abm.state.state import State
 from abm.units import Parameters, quantity
 
-HOST_T = KINDS.add(
-    CellType(8, "host_t", "host T cell", "motile", "host_t", "#114f05")
-)
+HOST_T = KINDS.add(CellType(8, "host_t", "host T cell", "motile", "host_t", "#114f05"))
 
 
 class HostTParameters(Parameters):

@@ -6,9 +6,7 @@ from __future__ import annotations
 from abm.state.kinds import KINDS, CellType
 from abm.units import Parameters, quantity
 
-MACROPHAGE = KINDS.add(
-    CellType(2, "macrophage", "macrophage", "sessile", "macrophage", "#97825c", mobile=False)
-)
+MACROPHAGE = KINDS.add(CellType(2, "macrophage", "macrophage", "sessile", "macrophage", "#97825c", mobile=False))
 
 
 class MacrophageParameters(Parameters):

@@ -202,6 +202,4 @@ def _seed_clone(state: State, place: Place, kind: int, count: int, clone: int, a
     full = np.zeros(len(weights), bool)
     full[first] = (weights[first] == place.scale) & (lattice.kinds()[sites[first]] == VOID)
     flags = np.where(full, 0, GUEST).astype(np.uint8)
-    return state.add_cells(
-        kind, place.code, Entry.INITIAL, len(weights), weight=weights, clone=clone, site=sites, flags=flags
-    )
+    return state.add_cells(kind, place.code, Entry.INITIAL, len(weights), weight=weights, clone=clone, site=sites, flags=flags)

@@ -57,49 +57,52 @@ class CsfFlow:
         place = state.places.get(CSF)
         if place is None or place.lattice is None:
             return
-        if not any((state.tables[name].array("compartment") == CSF).any() for name in TABLES):
-            return
         lattice = place.lattice
-        for name in TABLES:
-            self._leave(state, lattice, name)
+        cells = {name: _free_cells(state, name) for name in TABLES}
+        for name, rows in cells.items():
+            if len(rows):
+                cells[name] = self._leave(state, lattice, name, rows)
         if lattice.adherent.any():
-            self._adhere(state, lattice)
-        fluid = np.flatnonzero(~lattice.adherent)
-        cells = {name: self._free(state, lattice, name, adherent=False) for name in TABLES}
-        _scatter(state, lattice, cells, fluid, DRAW_STIR, within=True)
+            self._adhere(state, lattice, cells["sessile"])
+        swimming = {name: rows[~lattice.adherent[state.tables[name].array("site")[rows]]] for name, rows in cells.items()}
+        _scatter(state, lattice, swimming, np.flatnonzero(~lattice.adherent), DRAW_STIR, within=True)
 
-    def _free(self, state: State, lattice: Lattice, name: str, *, adherent: bool) -> Array:
-        """Return the rows of cells that no synapse holds, in the fluid or on the meninges, by uid."""
+    def _leave(self, state: State, lattice: Lattice, name: str, rows: Array) -> Array:
+        """Let cells in the fluid return to the blood; return the rows of those that stay."""
         table = state.tables[name]
-        kinds, places = table.arrays("kind", "compartment")
-        rows = np.flatnonzero((places == CSF) & (kinds != VOID))
-        rows = rows[is_free(state, name, rows) & (lattice.adherent[table.array("site")[rows]] == adherent)]
-        return rows[np.argsort(table.array("uid")[rows], kind="stable")]
+        swims = ~lattice.adherent[table.array("site")[rows]]
+        drawn = state.draws.uniform(Stream.CSF, state.tick, table.array("uid")[rows], DRAW_EXIT)
+        leaves = swims & (drawn < self.exit[name])
+        if leaves.any():
+            arrive(state, name, rows[leaves], PERIPHERY)
+        return rows[~leaves]
 
-    def _leave(self, state: State, lattice: Lattice, name: str) -> None:
-        rows = self._free(state, lattice, name, adherent=False)
-        uids = state.tables[name].array("uid")[rows]
-        rows = rows[state.draws.uniform(Stream.CSF, state.tick, uids, DRAW_EXIT) < self.exit[name]]
-        if len(rows):
-            arrive(state, name, rows, PERIPHERY)
-
-    def _adhere(self, state: State, lattice: Lattice) -> None:
-        kinds, uids = state.sessile.arrays("kind", "uid")
-        moves = []
-        for adherent, chance in ((False, self.attach), (True, self.detach)):
-            rows = self._free(state, lattice, "sessile", adherent=adherent)
-            rows = rows[np.isin(kinds[rows], (BLAST.code, CD19_NEGATIVE_BLAST.code))]
-            moves.append(rows[state.draws.uniform(Stream.CSF, state.tick, uids[rows], DRAW_ADHERE) < chance])
-        for rows, region, draw in (
-            (moves[0], np.flatnonzero(lattice.adherent), DRAW_ATTACH),
-            (moves[1], np.flatnonzero(~lattice.adherent), DRAW_DETACH),
+    def _adhere(self, state: State, lattice: Lattice, rows: Array) -> None:
+        """Let blasts attach to the meninges, and others detach."""
+        table = state.sessile
+        rows = rows[np.isin(table.array("kind")[rows], (BLAST.code, CD19_NEGATIVE_BLAST.code))]
+        if len(rows) == 0:
+            return
+        adherent = lattice.adherent[table.array("site")[rows]]
+        drawn = state.draws.uniform(Stream.CSF, state.tick, table.array("uid")[rows], DRAW_ADHERE)
+        for moves, region, draw in (
+            (~adherent & (drawn < self.attach), lattice.adherent, DRAW_ATTACH),
+            (adherent & (drawn < self.detach), ~lattice.adherent, DRAW_DETACH),
         ):
-            _scatter(state, lattice, {"sessile": rows}, region, draw, within=False)
+            if moves.any():
+                _scatter(state, lattice, {"sessile": rows[moves]}, np.flatnonzero(region), draw, within=False)
 
 
-def _scatter(
-    state: State, lattice: Lattice, cells: dict[str, Array], region: Array, draw: int, *, within: bool
-) -> None:
+def _free_cells(state: State, name: str) -> Array:
+    """Return the rows of the cells of the CSF that no synapse holds, in the order of uid."""
+    table = state.tables[name]
+    rows = np.flatnonzero(table.array("compartment") == CSF)
+    rows = rows[table.array("kind")[rows] != VOID]
+    rows = rows[is_free(state, name, rows)]
+    return np.asarray(rows[np.argsort(table.array("uid")[rows], kind="stable")])
+
+
+def _scatter(state: State, lattice: Lattice, cells: dict[str, Array], region: Array, draw: int, *, within: bool) -> None:
     """Put cells on random sites of a region: full ones on different voids, guests anywhere.
 
     Parameters

@@ -43,9 +43,7 @@ class Lymphopoiesis:
 
     name = "lymphopoiesis"
 
-    def __init__(
-        self, parameters: BLineageParameters, *, marrow_cells: float, period: int = 10 * TICKS_PER_MINUTE
-    ) -> None:
+    def __init__(self, parameters: BLineageParameters, *, marrow_cells: float, period: int = 10 * TICKS_PER_MINUTE) -> None:
         self.parameters = parameters
         self.marrow_cells = marrow_cells
         self.period = period

@@ -61,7 +61,7 @@ class TraffickingParameters(Parameters):
         source="assumption; their exit is this rate times the share above",
     )  # fmt: skip
     car_t_csf_entry: float = quantity(
-        1e-4, "1/d", bounds=(0, 1), plausible=(3e-5, 3e-4), 
+        1e-4, "1/d", bounds=(0, 1), plausible=(3e-5, 3e-4),
         about="rate at which CAR T cells in blood enter the CSF, with an intact barrier",
         source="assumption: order of magnitude from CSF and blood counts",
     )  # fmt: skip
@@ -161,9 +161,7 @@ class Trafficking:
         rates = np.full(len(rows), self.parameters.blast_homing * self.parameters.blast_share)
         self._exchange(state, lattice, "sessile", rows, rates, self.parameters.blast_homing, BLAST.code)
 
-    def _exchange(
-        self, state: State, lattice: Lattice, name: str, rows: Array, leave: Array, enter: float, kind: int
-    ) -> None:
+    def _exchange(self, state: State, lattice: Lattice, name: str, rows: Array, leave: Array, enter: float, kind: int) -> None:
         """Let each cell leave the marrow or enter it, at its rate [1/h]."""
         table = state.tables[name]
         places, uids = table.array("compartment")[rows], table.array("uid")[rows]

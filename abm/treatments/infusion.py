@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -20,7 +20,7 @@ from abm.state.state import State
 from abm.streams import Stream
 from abm.treatments.thinning import thin
 from abm.treatments.treatment import Treatment
-from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE, from_base, quantity
+from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE, quantity
 
 ACT_TICKS = 10 * TICKS_PER_MINUTE
 DRAW_DUE = 3
@@ -98,8 +98,8 @@ class CarTInfusion(Treatment):
             raise ValueError(f"shares must add up to 1, got {spelled(math.fsum(self.shares))}")
         return self
 
-    def begin(self, state: State, index: int) -> dict[str, Any]:
-        """Return dose, product and days.
+    def begin(self, state: State, index: int) -> None:
+        """Check that there is a body and such a product; each share is an event of its own.
 
         Raises
         ------
@@ -111,8 +111,6 @@ class CarTInfusion(Treatment):
         known = len(state.body.get("product_budget", ()))
         if self.product > known:
             raise InputError(f"treatments[{index}].product: must be at most {known} (products of the run), got {self.product}")
-        days = [from_base(day + self.delay, "d") for day in self.share_days]
-        return {"dose_cells_per_kg": self.dose, "product": self.product, "days": days, "shares": list(self.shares)}
 
     def act(self, state: State, index: int, since: int) -> None:
         """Give the shares that are due, then let infused cells be lost."""
@@ -160,6 +158,9 @@ class CarTInfusion(Treatment):
         if death > 0:
             waits = draws.exponential(Stream.PRODUCT, FOR_LIFE, uids, DRAW_DUE)
             table.array("due")[rows] = ticks_after(state.tick + 1, waits, 1.0 / death)
-        details = {"treatment": self.label, "index": index, "cells": count, "agents": len(rows)}
+        details = {
+            "treatment": self.label, "index": index, "product": self.product, "cells": count,
+            "cells_per_kg": count / weight, "agents": len(rows),
+        }  # fmt: skip
         state.events.append((state.tick, "infusion", details))
         return rows

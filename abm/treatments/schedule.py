@@ -66,8 +66,10 @@ class TreatmentSchedule:
         for index, treatment in enumerate(self.treatments):
             if given[index] == NOT_YET and self._is_due(state, index, since):
                 given[index] = state.tick
-                details = {"treatment": treatment.label, "index": index, **treatment.begin(state, index)}
-                state.events.append((state.tick, "treatment", details))
+                details = treatment.begin(state, index)
+                if details is not None:
+                    named = {"treatment": treatment.label, "index": index, **details}
+                    state.events.append((state.tick, "treatment", named))
         for index, treatment in enumerate(self.treatments):
             if given[index] != NOT_YET:
                 treatment.act(state, index, state.tick - int(given[index]))

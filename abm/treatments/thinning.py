@@ -12,9 +12,7 @@ from abm.state.weights_room import is_free
 from abm.streams import Stream
 
 
-def thin(
-    state: State, table_name: str, rows: Array, survival: float, entry: Entry, draw: int, *, whole: bool = True
-) -> int:
+def thin(state: State, table_name: str, rows: Array, survival: float, entry: Entry, draw: int, *, whole: bool = True) -> int:
     """Let every body cell among some agents survive with one probability.
 
     A full agent survives or dies as a whole, any other one loses a binomial share. Cells in a synapse
@@ -54,12 +52,9 @@ def thin(
     lost = np.empty(len(rows), np.int64)
     dies = state.draws.uniform(Stream.TREATMENT, state.tick, uids[entire], draw) >= survival
     lost[entire] = np.where(dies, weights[entire], 0)
-    lost[~entire] = state.draws.binomial(
-        weights[~entire], 1.0 - survival, Stream.TREATMENT, state.tick, uids[~entire], draw
-    )
+    lost[~entire] = state.draws.binomial(weights[~entire], 1.0 - survival, Stream.TREATMENT, state.tick, uids[~entire], draw)
     smaller = (lost > 0) & (lost < weights)
     table.array("weight")[rows[smaller]] -= lost[smaller]
-    kinds = table.array("kind")[rows[smaller]]
-    np.add.at(state.ledger.book, (kinds, places[smaller], int(entry)), lost[smaller])
+    state.ledger.add_rows(table.array("kind")[rows[smaller]], places[smaller], entry, lost[smaller])
     state.remove(table_name, rows[lost == weights], entry)
     return int(lost.sum())

@@ -69,7 +69,7 @@ class Treatment(Parameters):
         """Name in events and messages: the value of ``type``."""
         return str(getattr(self, "type", type(self).__name__))
 
-    def begin(self, state: State, index: int) -> dict[str, Any]:
+    def begin(self, state: State, index: int) -> dict[str, Any] | None:
         """Give the treatment.
 
         Parameters
@@ -81,8 +81,8 @@ class Treatment(Parameters):
 
         Returns
         -------
-        dict
-            Details for the record, of text and numbers.
+        dict or None
+            Details for the record, of text and numbers; None if it records its own events.
         """
         return {}
 

@@ -49,7 +49,7 @@ def test_scale_of_the_csf_is_at_least_one_cell() -> None:
 
 @pytest.mark.parametrize("shape", [(16, 8, 1), (0, 8, 4)])
 def test_slab_without_fluid_is_refused(shape: tuple[int, int, int]) -> None:
-    with pytest.raises(ValidationError, match="layers|at least one site"):
+    with pytest.raises(ValidationError, match=r"layers|at least one site"):
         CsfParameters(shape=shape, meningeal_layers=1)
 
 
@@ -63,7 +63,7 @@ def test_volume_grows_with_the_child_up_to_an_adults(weight: float) -> None:
 def test_pieces_add_up_and_fit(total: int, scale: int) -> None:
     weights = piece_weights(total, scale)
     assert weights.sum() == total
-    assert len(weights) == 0 or (1 <= weights.min() and weights.max() <= scale)
+    assert len(weights) == 0 or (weights.min() >= 1 and weights.max() <= scale)
     assert len(weights) >= min(total, FEWEST_AGENTS)
 
 

@@ -150,9 +150,7 @@ def test_crossing_into_the_csf_is_binomial() -> None:
 def test_heavy_crossing_is_cut_to_the_scale_of_the_csf() -> None:
     state = make_state(scale=5000, csf=SMALL_CSF)
     put(state, CAR_T.code, PERIPHERY, 20, weight=5000, product=1)
-    trafficking = Trafficking(
-        TraffickingParameters(car_t_csf_entry=1, exit=0), BodyParameters(blood_share=100), host_t_marrow_share=0.2
-    )
+    trafficking = Trafficking(TraffickingParameters(car_t_csf_entry=1, exit=0), BodyParameters(blood_share=100), host_t_marrow_share=0.2)
     run(state, 3, trafficking)
     table = state.motile
     weights = table.array("weight")[table.array("compartment") == CSF]

@@ -74,7 +74,7 @@ def add_mixture(state: State, seed: int = 5, count: int = 300) -> None:
 def shuffle(state: State, seed: int = 0) -> None:
     """Bring the rows of both tables into another order; nothing else changes."""
     rng = np.random.default_rng(seed)
-    for name, table in state.tables.items():
+    for table in state.tables.values():
         order = rng.permutation(table.n_rows)
         for column in table.schema:
             table.array(column)[:] = table.array(column)[order].copy()

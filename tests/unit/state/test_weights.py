@@ -304,7 +304,7 @@ class TestCrossing:
             rows = np.flatnonzero(table.array("compartment") == PERIPHERY)
             rows = take_share(state, "motile", rows, (table.array("weight")[rows] + 1) // 2)
             arrive(state, "motile", rows, CSF, table.array("uid")[rows] % 16)
-            rows = np.flatnonzero((table.array("compartment") == MARROW))
+            rows = np.flatnonzero(table.array("compartment") == MARROW)
             arrive(state, "motile", rows, PERIPHERY)
             index_guests(state, state.places[MARROW])
             index_guests(state, state.places[CSF])
