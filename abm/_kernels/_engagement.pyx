@@ -26,8 +26,8 @@
 #             smallest ticket into claim[destination] (an atomic minimum: the result does not depend
 #             on the order). Pass 2: the one winner of a site is the only cell that writes to it, to
 #             the target rows on it, and to its own origin, which nobody else can claim: a site that
-#             holds a CAR T cell cannot be entered, and a contact with guests on it writes guests
-#             only. A ticket is a bijection of the uid keyed by the tick, so there are no ties.
+#             holds a CAR T cell cannot be entered, and a contact with guests on it reads and writes
+#             guests only. A ticket is a bijection of the uid keyed by the tick, so there are no ties.
 #             Tickets carry the tick in their upper bits, so that older ones always lose and the
 #             claims are never cleared.
 #             Kills that fall due are worked off before pass 1 in one thread: they are few.
@@ -71,7 +71,7 @@ cdef enum:
     NEVER = 2147483647
 
 cdef enum:
-    REST = 0, STEP = 1, CONTACT = 2
+    REST = 0, STEP = 1, CONTACT = 2, CONTACT_GUESTS = 3
 
 cdef extern from *:
     """
@@ -271,8 +271,12 @@ cdef inline int32_t meet(
     return busy
 
 
-cdef inline void touch(world_t* p, int32_t row, int32_t site, int32_t tick, int64_t* counts) noexcept nogil:
+cdef inline void touch(
+    world_t* p, int32_t row, uint8_t action, int32_t site, int32_t tick, int64_t* counts
+) noexcept nogil:
     # A contact with everything that can be a target on a site, or with one slot of a mixed place.
+    # Whether the full cell is one was seen in pass 1: by now a CAR T cell that stood here may have
+    # changed places with a cell that is no target of its own product, but one of this.
     cdef int32_t busy = 0, nth = 0, i, target
     cdef bint on_lattice = p.n_virtual == 0
     if not on_lattice:
@@ -280,7 +284,7 @@ cdef inline void touch(world_t* p, int32_t row, int32_t site, int32_t tick, int6
         if p.s_kind[target] != 0:
             busy = meet(p, row, target, 0, tick, False, counts)
     else:
-        if p.is_target[p.product[row] * 256 + (p.site_code[site] & (KIND_MASK | BOUND))]:
+        if action == CONTACT:
             busy += meet(p, row, p.occupant[site], nth, tick, True, counts)
             nth += 1
         if p.site_code[site] & GUESTS:
@@ -303,21 +307,24 @@ cdef inline uint8_t propose(
     cdef int direction
     cdef int32_t there
     cdef uint32_t slot
+    cdef const uint8_t* is_target = p.is_target + p.product[row] * 256
     if p.n_virtual:
         slot = below(high(w.w0), p.n_virtual)
         if slot < <uint32_t>p.n_slots and chance(low(w.w0), q[TEST]) and chance(high(w.w2), q[BIND]):
-            if p.is_target[p.product[row] * 256 + p.s_kind[p.slot_row[slot]]]:
+            if is_target[p.s_kind[p.slot_row[slot]]]:
                 destination[0] = <int32_t>slot
                 atomic_min(&p.claim[slot], ticket_of(p.uid[row], key, odd, tick))
                 return CONTACT
         return REST
+    if p.n_directions == 0:  # a lattice of one site
+        return REST
     direction = p.direction[below(high(w.w0), <uint32_t>p.n_directions)]
     there = neighbour(p.site[row], direction, p.edge, p.step, p.wrap)
-    if there >= 0 and p.is_target[p.product[row] * 256 + p.site_code[there]]:
+    if there >= 0 and is_target[p.site_code[there]]:
         if chance(low(w.w0), q[TEST]) and chance(high(w.w2), q[BIND]):
             destination[0] = there
             atomic_min(&p.claim[there], ticket_of(p.uid[row], key, odd, tick))
-            return CONTACT
+            return CONTACT if is_target[p.site_code[there] & (KIND_MASK | BOUND)] else CONTACT_GUESTS
     if not chance(high(w.w1), q[KEEP]):
         p.heading[row] = <uint8_t>direction
     if not chance(low(w.w1), q[MOVE]):
@@ -360,7 +367,7 @@ cdef inline void resolve(
         walk(p, row, there)
         counts[C_STEPS] += 1
     else:
-        touch(p, row, there, tick, counts)
+        touch(p, row, action, there, tick, counts)
 
 
 def run_steps(

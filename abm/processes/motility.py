@@ -49,11 +49,15 @@ class Motility:
         self.home = homes()
 
     def run(self, state: State) -> None:
-        """Exchange neighbours once per sweep, in every lattice."""
+        """Exchange neighbours once per sweep, in every lattice of tissue.
+
+        Fluid is left alone: there cells drift, and adhere, as the process of that place says; exchanges
+        would carry blasts off the meninges.
+        """
         if self.chance == 0:
             return
         for place in state.places.values():
-            if place.lattice is not None:
+            if place.lattice is not None and not place.lattice.adherent.any():
                 for sweep in range(self.n_sweeps):
                     self._sweep(state, place, sweep)
                 self._walk_guests(state, place)

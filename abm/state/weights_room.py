@@ -55,6 +55,8 @@ def take_voids(state: State, place: Place, agents: dict[str, Array]) -> None:
         uids, sites, kinds = (table.array(column)[rows].astype(np.int64) for column in ("uid", "site", "kind"))
         found.append(np.stack([sites, uids, np.full(len(rows), number), rows, kinds]))
     ordered = np.concatenate(found, axis=1)
+    if ordered.shape[1] == 0:
+        return
     ordered = ordered[:, np.lexsort((ordered[1], ordered[0]))]
     sites, first = np.unique(ordered[0], return_index=True)
     _, _, numbers, rows, kinds = ordered[:, first]

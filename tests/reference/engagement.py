@@ -129,6 +129,11 @@ class Block:
             if sitter.guest and sitter.kind != VOID:
                 self.guests.setdefault(sitter.site, []).append(sitter)
 
+    def list_slots(self) -> None:
+        """Give the living targets of a mixed place the first of its virtual sites, by uid; done once a call."""
+        any_target = frozenset().union(*(one.targets for one in self.products if one is not None))
+        self.slots = sorted((one for one in self.sitters if one.kind in any_target), key=lambda one: one.uid)
+
     # --- a minute ---------------------------------------------------------------------------------
 
     def minute(self, tick: int) -> None:
@@ -295,8 +300,6 @@ class Block:
             block.board = Board(place.lattice, [*full, *others])
         else:
             block.n_virtual = place.n_sites
-            any_target = frozenset().union(*(one.targets for one in products if one is not None))
-            block.slots = sorted((one for one in sitters if one.kind in any_target), key=lambda one: one.uid)
         return block
 
     def assert_equals(self, state: State, place: Place) -> None:
