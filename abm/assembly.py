@@ -14,7 +14,7 @@ from abm.observables import available, observe
 from abm.processes.background import Background
 from abm.processes.body import MICROLITRES_PER_ML, BodyParameters, build_csf, build_periphery, seed_blasts
 from abm.processes.car_t_population import CarTPopulation
-from abm.processes.census import Compaction
+from abm.processes.compaction import Compaction
 from abm.processes.csf_flow import CsfFlow
 from abm.processes.cytokines import Cytokines
 from abm.processes.engagement import Engagement

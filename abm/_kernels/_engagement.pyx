@@ -25,7 +25,7 @@
 # Races       Propose, then resolve. Pass 1 reads sites and writes only the cell's own row, and the
 #             smallest ticket into claim[destination] (an atomic minimum: the result does not depend
 #             on the order). Pass 2: the one winner of a site is the only cell that writes to it, to
-#             the target rows on it, and to its own origin, which nobody else can claim: a site that
+#             the target rows on it, and to its own origin, which nobody else writes to: a site that
 #             holds a CAR T cell cannot be entered, and a contact with guests on it reads and writes
 #             guests only. A ticket is a bijection of the uid keyed by the tick, so there are no ties.
 #             Tickets carry the tick in their upper bits, so that older ones always lose and the

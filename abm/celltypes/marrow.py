@@ -43,13 +43,15 @@ class MarrowCells:
     def shares(self) -> dict[int, float]:
         """Return the share of each kind among the cells; the rest is background."""
         leukaemic = self.blasts.marrow_fraction
-        normal = 1.0 - leukaemic
+        # Resident macrophages stay where they are when leukaemia displaces the mobile cells.
+        resident = min(self.macrophages.marrow_fraction, 1.0 - leukaemic)
+        normal = 1.0 - leukaemic - resident
         pre_b = self.b_lineage.pre_b_fraction * self.b_lineage.mature_pool
         shares = {
             BLAST.code: leukaemic,
             PRE_B.code: normal * pre_b,
             PRO_B.code: normal * pre_b * self.b_lineage.pro_b_transit / self.b_lineage.pre_b_transit,
-            MACROPHAGE.code: normal * self.macrophages.marrow_fraction,
+            MACROPHAGE.code: resident,
             HOST_T.code: normal * self.host_t.marrow_fraction * self.host_t.initial_pool,
         }
         shares[CAR_T.code] = self.effectors * (shares[BLAST.code] + shares[PRE_B.code])

@@ -13,7 +13,7 @@ from abm.celltypes import BACKGROUND, BLAST, CAR_T, CD19_NEGATIVE_BLAST, HOST_T
 from abm.celltypes.car_t import CarTParameters, Programme
 from abm.processes import engagement as owner
 from abm.state.columns import GUEST, LOCKED, NEVER, NOWHERE
-from abm.state.kinds import BOUND_BIT, GUESTS_BIT, VOID
+from abm.state.kinds import BOUND_BIT, GUESTS_BIT, KIND_BITS, VOID
 from abm.state.ledger import Entry
 from abm.state.places import MARROW, PERIPHERY
 from abm.state.state import State
@@ -359,6 +359,29 @@ def test_the_order_of_rows_does_not_matter(shape: tuple[int, int, int], scale: i
         state.check()
         pictures.append(picture(state))
     assert pictures[0] == pictures[1] == pictures[2]
+
+
+def test_a_cell_that_leaves_under_a_contact_does_not_change_it() -> None:
+    """Two products: the first changes places with what the second takes for a target, while the second meets its guests."""
+    products = sure(kill_probability=0.0, speed=10.0, antigen="cd19") + sure(kill_probability=0.0, speed=0.0, antigen="cd22")
+    process = engagement(products)
+    outcomes = set()
+    for seed in range(40):
+        pictures = []
+        for order in (None, 1):
+            state = empty_state((3, 1, 1), WALLED, seed=seed, scale=8)
+            add(state, CAR_T, [0], **{**EFFECTOR, "product": 2})
+            add(state, CAR_T, [1], **EFFECTOR)
+            add(state, CD19_NEGATIVE_BLAST, [2], cd22=DENSE)
+            add(state, BLAST, [1], weight=8, flags=int(GUEST), cd22=DENSE)
+            index_guests(state, state.places[MARROW])
+            if order is not None:
+                shuffle_rows(state, order)
+            run(state, 1, process)
+            pictures.append(picture(state))
+        assert pictures[0] == pictures[1]
+        outcomes.add((int(state.body["contacts_marrow"][0]), state.places[MARROW].lattice.site_code[1] & KIND_BITS))
+    assert (1, CD19_NEGATIVE_BLAST.code) in outcomes  # both did happen in one minute
 
 
 def test_the_order_of_rows_does_not_matter_where_all_is_mixed() -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from abm.state.state import State
-from abm.state.weights import index_guests
 
 DEAD_SHARE = 0.1
 """Tables are compacted when more than this share of their rows is dead: each hour would cost more than it saves."""
@@ -22,5 +21,3 @@ class Compaction:
         """Compact, if it pays; the decision depends on counts alone."""
         if any(table.n_dead > DEAD_SHARE * table.n_rows for table in state.tables.values()):
             state.compact()
-            for place in state.places.values():
-                index_guests(state, place)

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Twin of ``abm/_kernels/_division.pyx`` on a board of site objects, after its design note."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from abm.streams import Stream
+from tests.reference.board import Board, Cell, Site
+from tests.reference.philox import below, philox, to_uniform
+
+
+@dataclass
+class Birth:
+    """What became of a division; without a daughter it waits."""
+
+    daughter: Cell | None = None
+    evicted_kind: int = 0
+    evicted: Cell | None = None
+
+
+def chain(board: Board, mother: int, axis: int, way: int, reach: int, movable: Callable[[Site], bool]) -> list[int] | None:
+    """Return the sites from the mother's neighbour to the first void along a direction, None if something bars the way."""
+    sites: list[int] = []
+    here: int | None = mother
+    while len(sites) < reach:
+        assert here is not None
+        here = board.neighbour(here, axis, way)
+        if here is None or here == mother:
+            return None
+        sites.append(here)
+        if board.sites[here].is_void:
+            return sites
+        if not movable(board.sites[here]):
+            return None
+    return None
+
+
+def divide(
+    board: Board, mothers: Sequence[tuple[Cell, bool]], *, reach: int, eviction: float, first_row: int, seed: int, tick: int,
+    movable: Callable[[Site], bool], evictable: Callable[[Site], bool],
+) -> list[Birth]:  # fmt: skip
+    """Serve mothers, each with whether she is a guest, one after the other."""
+    return [
+        _serve(board, mother, guest, first_row + number, reach, eviction, philox(seed, Stream.DIVISION, mother.uid, tick, 0, 0),
+               movable, evictable)
+        for number, (mother, guest) in enumerate(mothers)
+    ]  # fmt: skip
+
+
+def _serve(
+    board: Board, mother: Cell, guest: bool, row: int, reach: int, eviction: float, words: tuple[int, ...],
+    movable: Callable[[Site], bool], evictable: Callable[[Site], bool],
+) -> Birth:  # fmt: skip
+    n = len(board.directions)
+    start = below(words[0] >> 32, n)
+    round_trip = board.directions[start:] + board.directions[:start]
+    chains = [found for way in round_trip if (found := chain(board, mother.site, *way, reach, movable))]
+    if chains:
+        nearest = min(chains, key=len)  # of equals the first
+        if guest:
+            return Birth(Cell(-1, row, mother.kind, nearest[-1]))
+        for empty, full in zip(nearest[:0:-1], nearest[-2::-1], strict=True):
+            board.exchange(full, empty)
+        return Birth(_fill(board, nearest[0], mother, row))
+    if not guest and to_uniform(words[1]) < eviction:
+        for way in round_trip:
+            there = board.neighbour(mother.site, *way)
+            if there is not None and there != mother.site and evictable(board.sites[there]):
+                site = board.sites[there]
+                kind, occupant = site.kind, site.occupant
+                site.clear()
+                return Birth(_fill(board, there, mother, row), kind, occupant)
+    return Birth()
+
+
+def _fill(board: Board, site: int, mother: Cell, row: int) -> Cell:
+    daughter = Cell(-1, row, mother.kind, site)
+    board.sites[site].kind, board.sites[site].occupant = mother.kind, daughter
+    return daughter
