@@ -16,15 +16,21 @@ from abm.model import TherapyModel
 from abm.playback.summary import summarise
 from abm.progress import Progress
 from abm.scenario import ScenarioFile, read_scenario
-from abm.trajectory import Trajectory
+from abm.trajectory import Trajectory, check_room
 
 SEED_STRIDE = 1_000_003
 """Replicate k runs with seed + k times this prime: neighbouring seeds of a user stay apart."""
 MAX_SEED = 2**63 - 1
 
 
-class Terminated(KeyboardInterrupt):
-    """The batch system or the user asked the run to end (SIGTERM)."""
+class Terminated(SystemExit):
+    """The batch system or the user asked the run to end (SIGTERM); the exit code says so as a shell would."""
+
+    def __init__(self) -> None:
+        super().__init__(128 + signal.SIGTERM)
+
+    def __str__(self) -> str:
+        return "ended by SIGTERM"
 
 
 def run_scenario(
@@ -79,6 +85,8 @@ def run_scenario(
     if not 0 <= first + (replicates - 1) * SEED_STRIDE <= MAX_SEED:
         raise InputError(f"--seed: must be 0 to {MAX_SEED - (replicates - 1) * SEED_STRIDE}, got {first}")
     paths = [Path(output)] if replicates == 1 else [_numbered(Path(output), k) for k in range(replicates)]
+    for path in paths:  # before the first run, not days later
+        check_room(path.resolve(), overwrite)
     for number, path in enumerate(paths):
         with _run_one(loaded, path, first + number * SEED_STRIDE, threads, until_days, overwrite, quiet) as trajectory:
             if not quiet:
@@ -97,18 +105,31 @@ def _run_one(
     quiet: bool,
 ) -> Trajectory:
     end = loaded.scenario.duration / 24 if until_days is None else until_days
-    with _terminable(), Progress(end, loaded.scenario.name, quiet) as progress:
-        progress.update(loaded.scenario.start / 24, "laying out the marrow")
-        model = TherapyModel(loaded, seed, threads=threads)
-        trajectory = model.run(
-            path,
-            until_days=end,
-            overwrite=overwrite,
-            command=sys.argv,
-            watch=lambda running: progress.update(running.day, cells_text(running)),
-        )
+    model: TherapyModel | None = None
+    try:
+        with _terminable(), Progress(end, loaded.scenario.name, quiet) as progress:
+            progress.update(loaded.scenario.start / 24, "laying out the marrow")
+            model = TherapyModel(loaded, seed, threads=threads)
+            trajectory = model.run(
+                path,
+                until_days=end,
+                overwrite=overwrite,
+                command=sys.argv,
+                watch=lambda running: progress.update(running.day, cells_text(running)),
+            )
+    except (KeyboardInterrupt, Terminated):
+        _tell_where_it_stands(path, model)
+        raise
     assert trajectory is not None
     return trajectory
+
+
+def _tell_where_it_stands(path: Path, model: TherapyModel | None) -> None:
+    """Say how far an interrupted run got, and where its recording is."""
+    if model is None or not path.exists():
+        print("ended before anything was recorded", file=sys.stderr)
+    else:
+        print(f"ended at day {model.day:.1f}; what was recorded is in {path}: abm info {path}", file=sys.stderr)
 
 
 def cells_text(model: TherapyModel) -> str:
@@ -131,7 +152,7 @@ def _terminable() -> Iterator[None]:
     """Turn SIGTERM into an exception, so that the trajectory is closed properly."""
 
     def end(number: int, frame: FrameType | None) -> None:
-        raise Terminated("ended by SIGTERM")
+        raise Terminated
 
     try:
         before = signal.signal(signal.SIGTERM, end)

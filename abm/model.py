@@ -139,7 +139,9 @@ class TherapyModel(ColumnarAgents, mesa.Model):
     def _advance(self, last_tick: int, recorder: Recorder | None, watch: Watcher | None) -> None:
         stride = TICKS_PER_HOUR if recorder is None else recorder.stride
         while self.state.tick < last_tick:
-            self.schedule.advance(self.state, min(stride, last_tick - self.state.tick))
+            # An earlier run may have ended between two strides: hours and times of recording count from the start.
+            ahead = stride - self.state.tick % stride
+            self.schedule.advance(self.state, min(ahead, last_tick - self.state.tick))
             if recorder is not None:
                 recorder.record(self.state, last=self.state.tick >= last_tick)
             if self.state.tick % TICKS_PER_HOUR == 0:

@@ -164,7 +164,7 @@ def _block_cells(table: _Table) -> Panel:
         if kind["name"] != "background":
             cells = table.values(f"cells_{kind['name']}_marrow")
             courses += table.course(str(kind["label"]), str(kind["colour"]), cells)
-    return Panel("Cells in the block", "cells", tuple(courses), *_decades(courses, least=(0.8, 100.0), span=9))
+    return Panel("Cells", "cells", tuple(courses), *_decades(courses, least=(0.8, 100.0), span=9))
 
 
 def _kills(table: _Table) -> Panel:

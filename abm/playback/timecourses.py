@@ -111,7 +111,7 @@ def draw_treatments(
     _style(axes, points)
     _title(axes, "Treatments", points)
     axes.yaxis.set_major_locator(FixedLocator(list(range(len(treatments)))))
-    axes.set_yticklabels([shorten(treatment.name, points, 12.0 * points) for treatment in treatments], size=points)
+    axes.set_yticklabels([shorten(treatment.name, points, 14.0 * points) for treatment in treatments], size=points)
     axes.tick_params(axis="y", length=0)
     artists: list[Artist] = []
     for row, treatment in enumerate(treatments):

@@ -18,6 +18,10 @@ from abm.streams import Stream
 KINDS_HERE = (BLAST.code, CD19_NEGATIVE_BLAST.code)
 DRAW_FATE, DRAW_WAIT, DRAW_FIRST_WAIT = 0, 1, 2
 DRAW_CD19, DRAW_CD22, DRAW_LOSS = 3, 4, 5
+CLONES_AT_START = 2
+"""Clone 1 has CD19, clone 2 lacked it before the run."""
+MOST_CLONES = 250
+"""CD19-negative clones that arise after so many share the last number, since each is a class of weighted agents."""
 
 
 class Leukaemia:
@@ -98,7 +102,7 @@ class Leukaemia:
     def _found_clone(self, state: State, place: Place, row: int, count: int) -> None:
         table = state.sessile
         site, weight = int(table.array("site")[row]), int(table.array("weight")[row])
-        clone = int(state.body.setdefault("clones", np.ones(1))[0]) + 1
+        clone = min(int(state.body.setdefault("clones", np.full(1, float(CLONES_AT_START)))[0]) + 1, MOST_CLONES)
         state.body["clones"][0] = clone
         state.ledger.add(BLAST.code, place.code, Entry.ANTIGEN_OUT, count)
         if count == weight:

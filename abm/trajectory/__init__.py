@@ -9,9 +9,10 @@ the only place that knows HDF5.
 from __future__ import annotations
 
 from abm.trajectory.frames import CellFrame, CellFrames, Frames
+from abm.trajectory.index import check_room
 from abm.trajectory.packing import pack
 from abm.trajectory.reader import Trajectory
 from abm.trajectory.schema import FORMAT_VERSION, Header
 from abm.trajectory.writer import TrajectoryWriter
 
-__all__ = ["FORMAT_VERSION", "CellFrame", "CellFrames", "Frames", "Header", "Trajectory", "TrajectoryWriter", "pack"]
+__all__ = ["FORMAT_VERSION", "CellFrame", "CellFrames", "Frames", "Header", "Trajectory", "TrajectoryWriter", "check_room", "pack"]

@@ -90,16 +90,17 @@ def read_index(path: Path) -> Index:
             raise RunError(f"{path}: is damaged: {error}") from None
 
 
-def make_room(path: Path, overwrite: bool) -> None:
-    """Refuse what stands under the name of a new run, or clear it away; the caller holds the lock.
+def check_room(path: Path, overwrite: bool) -> None:
+    """Refuse a name under which a new run cannot be written, as far as that can be seen beforehand.
 
     Raises
     ------
     InputError
         Something stands there that may not be overwritten, or never is: a folder, a file that is not HDF5.
-    OSError
-        It cannot be removed.
+        Or there is no such folder.
     """
+    if not path.parent.is_dir():
+        raise no_folder(path)
     if path.exists():
         if not path.is_file():
             raise InputError(f"{path}: is in the way and not a file")
@@ -108,10 +109,29 @@ def make_room(path: Path, overwrite: bool) -> None:
         with path.open("rb") as old:
             if old.read(len(SIGNATURE)) not in (SIGNATURE, b""):
                 raise InputError(f"{path}: is not an HDF5 file, so it is not overwritten; remove it yourself")
-        path.unlink()
     parts = parts_folder(path)
     if not overwrite and any(parts.glob("*.h5")):
         raise InputError(f"{parts}: holds segments of an earlier run; remove it, or allow overwriting")
+
+
+def no_folder(path: Path) -> InputError:
+    """Return the error for a file whose folder does not exist."""
+    return InputError(f"{path}: cannot be written: {path.parent} is not an existing folder")
+
+
+def make_room(path: Path, overwrite: bool) -> None:
+    """Clear away what stands under the name of a new run; the caller holds the lock.
+
+    Raises
+    ------
+    InputError
+        As :func:`check_room`.
+    OSError
+        It cannot be removed.
+    """
+    check_room(path, overwrite)
+    path.unlink(missing_ok=True)
+    parts = parts_folder(path)
     if parts.exists():
         shutil.rmtree(parts)
 

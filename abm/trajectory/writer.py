@@ -18,7 +18,7 @@ from abm.errors import AbmError, InputError, RunError
 from abm.trajectory.content import Consistency, small
 from abm.trajectory.disk import FULL, replace_file, write_error
 from abm.trajectory.hdf5 import parts_folder
-from abm.trajectory.index import ABORTED, COMPLETE, RUNNING, make_room, write_index
+from abm.trajectory.index import ABORTED, COMPLETE, RUNNING, make_room, no_folder, write_index
 from abm.trajectory.lock import acquire, release
 from abm.trajectory.packing import pack_parts
 from abm.trajectory.schema import (
@@ -332,7 +332,7 @@ class TrajectoryWriter:
 
     def _cannot_create(self, error: OSError) -> AbmError:
         if not self.path.parent.is_dir():
-            return InputError(f"{self.path}: cannot be written: {self.path.parent} is not an existing folder")
+            return no_folder(self.path)
         if error.errno in FULL:
             return write_error(error, f"creating {self.path}", "nothing was recorded")
         return InputError(f"{self.path}: cannot be written: {error.strerror}")

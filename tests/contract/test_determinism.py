@@ -18,7 +18,8 @@ from abm.trajectory import Trajectory
 from tests.contract.shuffling import shuffle, state_digest
 from tests.small_scenarios import ROOT, SHIPPED, SPARSE, everything, small
 
-UNTIL = 1.5
+UNTIL = 0.75
+"""CAR T cells, infused on day 0, have met targets by then."""
 NAMES = [*(path.stem for path in SHIPPED), "everything"]
 Watcher = Callable[[TherapyModel], None]
 
@@ -42,6 +43,7 @@ class Runs:
         assert trajectory is not None
         with trajectory:
             assert model.day == UNTIL
+            assert not model.scenario.treatments or model.observe("car_t_total") > 0
             return state_digest(model.state), trajectory.digest()
 
 
@@ -63,10 +65,9 @@ def test_the_order_of_rows_changes_nothing(runs: Runs) -> None:
 
 
 def test_the_seed_changes_everything(runs: Runs) -> None:
-    seed = runs.scenario.scenario.seed
-    assert runs.digests(seed=seed) == runs.plain
-    for one, other in zip(runs.digests(seed=seed + 1), runs.plain, strict=True):
-        assert one != other
+    ours, theirs = runs.plain, runs.digests(seed=runs.scenario.scenario.seed + 1)
+    assert ours[0] != theirs[0]
+    assert ours[1] != theirs[1]
 
 
 def test_shuffling_moves_rows_and_the_digest_sees_a_changed_cell(tmp_path: Path) -> None:
@@ -86,7 +87,7 @@ def test_shuffling_moves_rows_and_the_digest_sees_a_changed_cell(tmp_path: Path)
 def test_the_command_line_runs_the_same(tmp_path: Path) -> None:
     settings = ["marrow.shape=[12, 12, 12]", "csf.shape=[16, 8, 4]", "start=-1 d", *SPARSE]
     path = ROOT / "scenarios" / "quickstart.yaml"
-    command = [sys.executable, "-m", "abm", "run", str(path), "-o", "cli.h5", "--until", "0.5", "--seed", "9", "--quiet"]
+    command = [sys.executable, "-m", "abm", "run", str(path), "-o", "cli.h5", "--until", "0.5", "--seed", "9", "--threads", "3"]
     for setting in settings:
         command += ["--set", setting]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -95,5 +96,4 @@ def test_the_command_line_runs_the_same(tmp_path: Path) -> None:
     in_python = model.run(tmp_path / "python.h5", until_days=0.5)
     assert in_python is not None
     with in_python, Trajectory.open(tmp_path / "cli.h5") as by_command:
-        assert by_command.provenance["threads"] != 1 or os.cpu_count() == 1
         assert by_command.digest() == in_python.digest()

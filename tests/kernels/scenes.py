@@ -6,9 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from abm._kernels._engagement import PARAMETERS
 
 from abm.celltypes import BACKGROUND, BLAST, CAR_T, CD19_NEGATIVE_BLAST, HOST_T, MACROPHAGE, MATURE_B, PRE_B, PRO_B
-from abm.celltypes.car_t import CarTParameters
+from abm.celltypes.car_t import CarTParameters, Programme
 from abm.processes.engagement import Engagement, targets_of
 from abm.state.columns import GUEST, NEVER, NOWHERE
 from abm.state.kinds import KINDS, SOLID, VOID
@@ -36,6 +37,15 @@ PRODUCTS = [
     for antigen, bind in (("cd19", 1.0), ("cd22", 0.8), ("either", 0.9))
 ]  # fmt: skip
 
+DENSE = 1e9
+"""Antigen density at which every chance has its maximum."""
+SURE = {
+    **{"costimulation": "cd28", "persistence": 0, "kill_probability": 1, "activation_probability": 1, "exhaustion_per_kill": 0},
+    **{"kill_duration": (10, 10), "kill_point": 0.5, "refractory": 5, "unproductive_duration": (3, 3)},
+    **{"activation_lag": 24, "cycle": 12},
+}
+EFFECTOR = {"product": 1, "state": int(Programme.EFFECTOR), "subset": 8, "budget": 255}
+
 
 def engagement(products: list[CarTParameters] = PRODUCTS, *, minutes: int = 1, n_threads: int = 1) -> Engagement:
     return Engagement(products, spacing=10.0, open_fraction=0.6, period=minutes * TICKS_PER_MINUTE, n_threads=n_threads)
@@ -43,8 +53,6 @@ def engagement(products: list[CarTParameters] = PRODUCTS, *, minutes: int = 1, n
 
 def twin_products(process: Engagement, products: list[CarTParameters] = PRODUCTS) -> list[Product | None]:
     """Return products for the twin: the numbers of the process, the kinds from their declarations."""
-    from abm._kernels._engagement import PARAMETERS
-
     found: list[Product | None] = [None]
     for product, row in zip(products, process.parameters[1:].tolist(), strict=True):
         targets = frozenset(kind.code for kind in targets_of(product))
@@ -67,6 +75,31 @@ def add(state: State, kind: Any, sites: Any, /, *, place: int = MARROW, **column
     count = np.size(sites)
     weight = columns.pop("weight", state.places[place].scale)
     return state.add_cells(kind.code, place, Entry.INITIAL, count, site=np.asarray(sites), weight=weight, **columns)
+
+
+def strip(*content: Any, periodic: bool = False) -> State:
+    """A line of sites: cell types, None for a void, SOLID for bone."""
+    state = empty_state((1, 1, len(content)), (False, False, periodic))
+    lattice = state.places[MARROW].lattice
+    for site, kind in enumerate(content):
+        if kind is SOLID:
+            lattice.site_code[site] = SOLID
+        elif kind is BACKGROUND:
+            state.fill_light(kind.code, MARROW, np.array([site]), Entry.INITIAL)
+        elif kind is not None:
+            add(state, kind, [site])
+    return state
+
+
+def run(state: State, minutes: int, process: Engagement) -> None:
+    """Advance every place by minutes, a minute at a time, as a model does with a period of one minute."""
+    for _ in range(minutes):
+        process.run(state)
+        state.tick += TICKS_PER_MINUTE
+
+
+def sure(**changes: Any) -> list[CarTParameters]:
+    return [CarTParameters(**{**SURE, **changes})]
 
 
 def car_t_columns(rng: np.random.Generator, n: int, n_products: int) -> dict[str, np.ndarray]:

@@ -13,11 +13,10 @@ from abm.celltypes import BACKGROUND, BLAST, CAR_T, HOST_T, MACROPHAGE
 from abm.processes.lookup import exchangeable, homes
 from abm.state.columns import GUEST
 from abm.state.kinds import BOUND_BIT, GUESTS_BIT, KINDS, SOLID, VOID
-from abm.state.ledger import Entry
 from abm.state.places import MARROW
 from abm.state.state import State
 from abm.streams import Stream
-from tests.kernels.scenes import add, crowd, empty_state, picture, shuffle_rows
+from tests.kernels.scenes import add, crowd, empty_state, picture, shuffle_rows, strip
 from tests.reference import exchange as twin
 from tests.reference.board import Board, Cell, Site
 
@@ -56,14 +55,12 @@ def sweep(state: State, axis: int, parity: int, threshold: int, tick: int = 0, n
 
 def full_cells(state: State) -> dict[str, list[Cell]]:
     """Return the living full cells of each table."""
-    return {
-        name: [
-            Cell(*(int(table.array(column)[row]) for column in ("uid",)), int(row), int(table.array("kind")[row]), int(table.array("site")[row]))
-            for row in table.alive()
-            if not table.array("flags")[row] & GUEST
-        ]
-        for name, table in state.tables.items()
-    }  # fmt: skip
+    found: dict[str, list[Cell]] = {}
+    for name, table in state.tables.items():
+        rows = [int(row) for row in table.alive() if not table.array("flags")[row] & GUEST]
+        uids, kinds_held, sites = (table.array(column).tolist() for column in ("uid", "kind", "site"))
+        found[name] = [Cell(uids[row], row, kinds_held[row], sites[row]) for row in rows]
+    return found
 
 
 def may_move(site: Site) -> bool:
@@ -71,21 +68,6 @@ def may_move(site: Site) -> bool:
 
 
 # --- by hand ---------------------------------------------------------------------------------------
-
-
-def strip(*content: Any, periodic: bool = False) -> State:
-    """A line of sites: cell types, None for a void, SOLID for bone."""
-    state = empty_state((1, 1, len(content)), (False, False, periodic))
-    lattice = state.places[MARROW].lattice
-    for site, kind in enumerate(content):
-        if kind is SOLID:
-            lattice.site_code[site] = SOLID
-        elif kind is BACKGROUND:
-            state.fill_light(kind.code, MARROW, np.array([site]), Entry.INITIAL)
-        elif kind is not None:
-            add(state, kind, [site])
-    state.check()
-    return state
 
 
 def kinds(state: State) -> list[int]:

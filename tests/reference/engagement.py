@@ -289,8 +289,8 @@ class Block:
                 continue
             copied = {name: motile[name][row] for name in (*MOTILE, "weight", "subset", "product")}
             walkers.append(CarT(**base, **copied, guest=bool(motile["flags"][row] & int(GUEST))))
-        for row, kind in enumerate(sessile["kind"]):
-            if sessile["compartment"][row] == place.code:
+        for row, compartment in enumerate(sessile["compartment"]):
+            if compartment == place.code:
                 copied = {name: sessile[name][row] for name in ("uid", "kind", "site", "weight", "cd19", "cd22")}
                 flags = sessile["flags"][row]
                 sitters.append(Sitter(**copied, row=row, guest=bool(flags & int(GUEST)), locked=bool(flags & int(LOCKED))))
