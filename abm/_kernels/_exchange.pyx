@@ -3,7 +3,8 @@
 #
 # Design
 # ------
-# Model       In a sweep along one axis the sites are paired, even with odd or odd with even; the two
+# Model       In a sweep along one axis the sites are paired, even with odd or odd with even (on a
+#             periodic axis of odd length from any site on, so that no seam is left); the two
 #             cells (or cell and void) of a pair change places with chance p. One sweep moves a site's
 #             content with probability p by one spacing h, so that sweeps every t along axes drawn at
 #             random give the random-walk coefficient D = p h^2 / (6 t) in three dimensions.
@@ -53,7 +54,7 @@ cdef inline void exchange(
 
 
 cdef inline void sweep_line(
-    int32_t line, int32_t n, int32_t stride, bint periodic, int parity, uint32_t threshold, uint64_t seed,
+    int32_t line, int32_t n, int32_t stride, bint periodic, int offset, uint32_t threshold, uint64_t seed,
     uint64_t stream, uint64_t tick, uint8_t* site_code, int32_t* occupant, const uint8_t* mobile,
     const uint8_t* home, int32_t* s_site, int32_t* m_site
 ) noexcept nogil:
@@ -66,10 +67,12 @@ cdef inline void sweep_line(
     for k in range(n_pairs):
         if k % PAIRS_PER_BLOCK == 0:
             drawn = False
-        first = 2 * k + parity
+        first = 2 * k + offset
+        if first >= n:
+            first = first - n
         second = first + 1
-        if second >= n:
-            if not periodic or second > n or n % 2 == 1:
+        if second == n:
+            if not periodic:
                 continue
             second = 0
         a = base + first * stride
@@ -99,7 +102,7 @@ def sweep(
     int32_t length,                  # IN sites along the axis
     int32_t stride,                  # IN site offset along the axis
     bint periodic,                   # IN whether the axis wraps round
-    int parity,                      # IN 0 or 1: which neighbours are paired
+    int offset,                      # IN site from which pairs are counted: 0 or 1; to length - 1 on odd periodic axes
     uint32_t threshold,              # IN chance of an exchange, in 2^-16
     uint64_t seed, uint64_t stream, uint64_t tick,
     int n_threads,
@@ -110,6 +113,6 @@ def sweep(
     cdef int32_t* rows_m = &m_site[0] if m_site.shape[0] else NULL
     for line in prange(n_lines, num_threads=n_threads, schedule="static", nogil=True):
         sweep_line(
-            line, length, stride, periodic, parity, threshold, seed, stream, tick,
+            line, length, stride, periodic, offset, threshold, seed, stream, tick,
             &site_code[0], &occupant[0], &mobile[0], &home[0], rows_s, rows_m,
         )

@@ -16,6 +16,8 @@ from abm.state.state import State
 from abm.state.weights import index_guests
 from abm.streams import Stream
 
+DRAW_AXIS, DRAW_OFFSET = 2**32, 2**32 + 1
+"""Draw numbers of a sweep, far from those of its pairs."""
 DIMENSIONLESS_WALK = 6
 """A walk that moves by h with chance p every t along random axes has D = p h^2 / (6 t)."""
 
@@ -67,8 +69,10 @@ class Motility:
         assert lattice is not None
         axes = [axis for axis in range(3) if lattice.shape[axis] > 1]
         ident = place.code * self.n_sweeps + sweep
-        choice = state.draws.integers(2 * len(axes), Stream.SWAP, state.tick, ident, draw=2**32)
-        axis, parity = axes[choice // 2], choice % 2
+        axis = axes[state.draws.integers(len(axes), Stream.SWAP, state.tick, ident, draw=DRAW_AXIS)]
+        length, periodic = lattice.shape[axis], lattice.periodic[axis]
+        starts = length if periodic and length % 2 else 2
+        offset = state.draws.integers(starts, Stream.SWAP, state.tick, ident, draw=DRAW_OFFSET)
         # On an axis drawn among fewer than three, a site moves more often than in three dimensions.
         chance = self.chance * len(axes) / 3
         _exchange.sweep(
@@ -78,10 +82,10 @@ class Motility:
             m_site=state.motile.array("site"),
             mobile=self.mobile,
             home=self.home,
-            length=lattice.shape[axis],
+            length=length,
             stride=int(lattice.strides[axis]),
-            periodic=lattice.periodic[axis],
-            parity=parity,
+            periodic=periodic,
+            offset=offset,
             threshold=round(chance * 2**16),
             seed=state.draws.seed,
             stream=Stream.SWAP,

@@ -91,6 +91,13 @@ def strip(*content: Any, periodic: bool = False) -> State:
     return state
 
 
+def kinds(state: State) -> list[int]:
+    """Return the kind on each site of the marrow."""
+    lattice = state.places[MARROW].lattice
+    assert lattice is not None
+    return lattice.kinds().tolist()
+
+
 def run(state: State, minutes: int, process: Engagement) -> None:
     """Advance every place by minutes, a minute at a time, as a model does with a period of one minute."""
     for _ in range(minutes):

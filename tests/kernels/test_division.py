@@ -18,7 +18,7 @@ from abm.state.ledger import Entry
 from abm.state.places import MARROW
 from abm.state.state import State
 from abm.streams import Stream
-from tests.kernels.scenes import add, crowd, empty_state, picture, shuffle_rows, strip
+from tests.kernels.scenes import add, crowd, empty_state, kinds, picture, shuffle_rows, strip
 from tests.reference import division as twin
 from tests.reference.board import Board, Cell, Site
 
@@ -67,10 +67,6 @@ def is_evictable(site: Site) -> bool:
 def divide(state: State, table_name: str = "sessile", rows: Any = (0,), **options: Any) -> tuple[np.ndarray, np.ndarray]:
     reach = options.pop("reach", 3)
     return Nursery(reach).divide(state, table_name, np.asarray(rows), state.places[MARROW], **options)
-
-
-def kinds(state: State) -> list[int]:
-    return state.places[MARROW].lattice.kinds().tolist()
 
 
 def test_a_void_next_door_is_taken() -> None:

@@ -20,21 +20,21 @@ def lines(board: Board, axis: int) -> Iterator[list[int]]:
             yield [start + i * stride for i in range(board.shape[axis])]
 
 
-def pairs(length: int, parity: int, periodic: bool) -> Iterator[tuple[int, int, int]]:
+def pairs(length: int, offset: int, periodic: bool) -> Iterator[tuple[int, int, int]]:
     """Yield the number of each pair and its two places along a line: (0, 1), (2, 3), or (1, 2), (3, 4).
 
-    Where the last place has no partner, it pairs with the first on a periodic axis, if that is free.
+    On a periodic axis places are counted round; elsewhere the last one has no partner beyond the wall.
     """
     for number in range(length // 2):
-        first = 2 * number + parity
-        if first + 1 < length:
-            yield number, first, first + 1
-        elif periodic and first == length - 1 and parity == 1:
-            yield number, first, 0
+        first, second = 2 * number + offset, 2 * number + offset + 1
+        if periodic:
+            yield number, first % length, second % length
+        elif second < length:
+            yield number, first, second
 
 
 def sweep(
-    board: Board, axis: int, parity: int, threshold: int, *, seed: int, tick: int,
+    board: Board, axis: int, offset: int, threshold: int, *, seed: int, tick: int,
     may_move: Callable[[Site], bool], is_light: Callable[[Site], bool],
 ) -> int:  # fmt: skip
     """Exchange the contents of pairs along one axis with chance ``threshold / 2**16``; return how many did.
@@ -43,7 +43,7 @@ def sweep(
     """
     done = 0
     for line, sites in enumerate(lines(board, axis)):
-        for number, first, second in pairs(len(sites), parity, board.periodic[axis]):
+        for number, first, second in pairs(len(sites), offset, board.periodic[axis]):
             a, b = board.sites[sites[first]], board.sites[sites[second]]
             alike = is_light(a) and is_light(b) and a.kind == b.kind
             if not (may_move(a) and may_move(b)) or alike:

@@ -32,7 +32,7 @@ from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE
 
 PERIOD = 10 * TICKS_PER_MINUTE
 SPACING = 10.0
-VOIDS = 0.15
+VOIDS = 0.125
 HOURS_PER_DAY = 24
 CLEARED = 1e-3
 """Share of the blasts of the start below which a block counts as cleared."""
