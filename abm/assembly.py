@@ -9,7 +9,7 @@ from abm.celltypes.b_lineage import STAGES, endow, seed_mature_b
 from abm.celltypes.blast import BLAST, CD19_NEGATIVE_BLAST
 from abm.celltypes.car_t import COSTIMULATION
 from abm.celltypes.host_t import seed_host_t
-from abm.celltypes.marrow import MarrowCells, fill_marrow
+from abm.celltypes.marrow import fill_marrow
 from abm.observables import available, observe
 from abm.processes.background import Background
 from abm.processes.body import MICROLITRES_PER_ML, BodyParameters, build_csf, build_periphery, seed_blasts
@@ -63,17 +63,7 @@ def build_state(scenario: Scenario, seed: int) -> State:
         places.append(build_periphery(body, scale))
     state = State(draws, places)
     state.body["day_zero_tick"] = np.array([float(round(-scenario.start * TICKS_PER_HOUR))])
-    cells = MarrowCells(
-        scenario.blasts,
-        scenario.b_lineage,
-        scenario.host_t,
-        scenario.macrophages,
-        scenario.marrow.voids,
-        scenario.marrow.cellularity,
-        scenario.products[0],
-        scenario.effector_target_ratio,
-    )
-    fill_marrow(state, cells)
+    fill_marrow(state, scenario.marrow_cells)
     if body is not None:
         fill_body(state, scenario, body)
     return state

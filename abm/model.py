@@ -16,13 +16,14 @@ from abm.errors import InputError
 from abm.observables import observe, observe_all
 from abm.recording import Recorder, header_parts
 from abm.scenario import Scenario, ScenarioFile, resolved_text
+from abm.state.state import State
 from abm.trajectory import Header, Trajectory, TrajectoryWriter
 from abm.units import TICKS_PER_DAY, TICKS_PER_HOUR
 
 Watcher = Callable[["TherapyModel"], None]
 
 
-class TherapyModel(ColumnarAgents, mesa.Model):
+class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa has no types
     """A patient, or a closed block of tissue, as a Mesa model whose step is one hour.
 
     Parameters
@@ -50,6 +51,8 @@ class TherapyModel(ColumnarAgents, mesa.Model):
     >>> model = abm.TherapyModel(scenario, seed=7)                     # doctest: +SKIP
     >>> model.run(until_days=2)                                        # doctest: +SKIP
     """
+
+    state: State
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ rules such as ``when: crs_grade >= 3``, and in ``abm info``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from abm.celltypes import BLAST, CAR_T, CD19_NEGATIVE_BLAST, HOST_T, MATURE_B, PRE_B, PRO_B
@@ -97,14 +97,19 @@ def observable(
     return register
 
 
-def available(state: State) -> Iterator[Observable]:
-    """Yield the observables of a state, cells by kind and compartment first."""
+def catalogue(places: Iterable[int], *, with_body: bool) -> Iterator[Observable]:
+    """Yield the observables of a run with these compartments, cells by kind and compartment first."""
     for kind in KINDS:
-        for code in sorted(state.places):
+        for code in sorted(places):
             yield _count_of(kind.code, kind.name, code)
     for item in OBSERVABLES.values():
-        if not item.needs_body or "weight_kg" in state.body:
+        if with_body or not item.needs_body:
             yield item
+
+
+def available(state: State) -> Iterator[Observable]:
+    """Yield the observables of a state."""
+    return catalogue(state.places, with_body="weight_kg" in state.body)
 
 
 def observe(name: str, state: State) -> float:

@@ -27,7 +27,7 @@ from abm.treatments import AnyTreatment
 from abm.units import Parameters, quantity
 from abm.yamlfile import dump, load
 
-FORMAT = 1
+FORMAT: Literal[1] = 1
 BYTES_PER_SITE = 22
 BYTES_PER_ROW = 46
 SECONDS_PER_SITE_DAY = 1.2e-6

@@ -320,9 +320,14 @@ def _read_all(value: Any, unit: str, bounds: tuple[float, float]) -> Any:
 
     result = read(value, ())
     if problems:
-        text = "; ".join(f"{path_text(where)}: {message}" for where, message in problems)
-        raise PydanticCustomError("quantity_items", "{text}", {"text": text, "items": problems})
+        raise located(problems)
     return result
+
+
+def located(problems: list[tuple[tuple[int | str, ...], str]]) -> PydanticCustomError:
+    """Return the error of a validator that finds fault with parts of its value, each told with its path there."""
+    text = "; ".join(f"{path_text(where)}: {message}" for where, message in problems)
+    return PydanticCustomError("located", "{text}", {"text": text, "items": problems})
 
 
 def _bounded(value: Any, unit: str, bounds: tuple[float, float]) -> float:

@@ -34,7 +34,6 @@
 # Order       Draws are keyed by (uid, tick): neither rows nor threads matter. Guests are tested in
 #             the order of uid.
 # Cost        One Philox block a free cell and minute, two more a contact.
-cimport cython
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 

@@ -119,7 +119,7 @@ class Engagement:
         self.parameters = np.array([[0.0] * _engagement.N_PARAMETERS, *rows])
         self.is_target = np.array([np.zeros(256, np.uint8)] + [contactable(targets_of(item)) for item in products])
         self.is_passable = np.array([np.zeros(256, np.uint8)] + [passable(targets_of(item)) for item in products])
-        self.any_target = self.is_target.any(axis=0)
+        self.any_target: Array = np.asarray(self.is_target.any(axis=0))
         self.home = homes()
 
     def run(self, state: State) -> None:

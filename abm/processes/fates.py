@@ -27,7 +27,7 @@ def due_rows(table: CellTable, kinds: tuple[int, ...], tick: int, column: str = 
     rows = np.flatnonzero(table.array(column) <= tick)
     chosen = np.isin(table.array("kind")[rows], kinds) & ((table.array("flags")[rows] & LOCKED) == 0)
     rows = rows[chosen]
-    return rows[np.argsort(table.array("uid")[rows], kind="stable")]
+    return np.asarray(rows[np.argsort(table.array("uid")[rows], kind="stable")])
 
 
 def waiting_ticks(state: State, uids: Array, upper: float, draw: int, since: int | Array | None = None) -> Array:

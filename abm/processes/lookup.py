@@ -26,12 +26,12 @@ def homes() -> Array:
 def by_code(kinds: list[CellType]) -> Array:
     """Return per site code whether an unbound cell of one of ``kinds`` stands there, shape ``(256,)``."""
     wanted = np.isin(CODES & KIND_BITS, [kind.code for kind in kinds])
-    return (wanted & ((CODES & BOUND_BIT) == 0)).astype(np.uint8)
+    return np.asarray(wanted & ((CODES & BOUND_BIT) == 0), np.uint8)
 
 
 def void_codes() -> Array:
     """Return per site code whether the site is void, shape ``(256,)``."""
-    return ((CODES & (KIND_BITS | BOUND_BIT)) == VOID).astype(np.uint8)
+    return np.asarray((CODES & (KIND_BITS | BOUND_BIT)) == VOID, np.uint8)
 
 
 def exchangeable() -> Array:
@@ -53,8 +53,7 @@ def evictable() -> Array:
 
 def contactable(targets: list[CellType]) -> Array:
     """Return per site code whether a CAR finds something to test there."""
-    guests = ((CODES & GUESTS_BIT) != 0).astype(np.uint8)
-    return by_code(targets) | guests
+    return np.asarray(by_code(targets) | ((CODES & GUESTS_BIT) != 0), np.uint8)
 
 
 def passable(targets: list[CellType]) -> Array:

@@ -142,7 +142,7 @@ def _describe(kind: str, context: dict[str, Any], text: str, spot: Spot) -> Iter
     where, path = spot.position, spot.path
     if kind in ("value_error", "assertion_error"):
         yield Problem(where, path, str(context.get("error", text)))
-    elif kind == "quantity_items":
+    elif kind == "located":
         items = [(_descend(spot, steps), message) for steps, message in context["items"]]
         if any(item.annotation is None for item, _ in items):
             yield _wrong(spot)

@@ -134,10 +134,13 @@ class Mixing:
         motile, sessile = state.motile, state.sessile
         bound = np.flatnonzero((motile.array("kind") != VOID) & (motile.array("kill_at") != NEVER))
         contacts, partners = (motile.array(name)[bound] for name in ("contact_site", "partner"))
-        targets = lattice.occupant[contacts]
-        listed = dict(zip(sessile.array("uid")[place.guest_row].tolist(), place.guest_row.tolist(), strict=True))
-        for i in np.flatnonzero((targets < 0) | (sessile.array("uid")[targets] != partners)):
-            targets[i] = listed[int(partners[i])]
+        by_uid = {}
+        if len(bound):
+            # A target is the occupant of the contact site or, where somebody else is that, a guest.
+            rows = np.concatenate([lattice.occupant[contacts], place.guest_row])
+            rows = rows[(rows >= 0) & (rows < sessile.n_rows)]
+            by_uid = dict(zip(sessile.array("uid")[rows].tolist(), rows.tolist(), strict=True))
+        targets = np.array([by_uid[uid] for uid in partners.tolist()], np.int64)
         lattice.site_code[there] = lattice.site_code & np.uint8(~GUESTS_BIT & 0xFF)
         lattice.occupant[there] = lattice.occupant.copy()
         for name, table in state.tables.items():
