@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from abm.celltypes.blast import BlastParameters
 from abm.celltypes.car_t import CarTParameters
 from abm.celltypes.host_t import HostTParameters
 from abm.celltypes.macrophage import MacrophageParameters
+from abm.celltypes.marrow import MarrowCells
+from abm.observables import catalogue
 from abm.processes.body import BodyParameters, CsfParameters
 from abm.processes.cytokines import CytokineParameters
 from abm.processes.toxicity import ToxicityParameters
@@ -23,8 +26,10 @@ from abm.processes.trafficking import TraffickingParameters
 from abm.processes.weighting import WeightingParameters
 from abm.recording import BYTES_PER_CELL, BYTES_PER_VALUE, BYTES_PER_VIEW_SITE, RecordParameters
 from abm.state.marrow import MarrowParameters
+from abm.state.places import CSF, MARROW, PERIPHERY
 from abm.treatments import AnyTreatment
-from abm.units import Parameters, quantity
+from abm.treatments.rules import parse_rule
+from abm.units import Parameters, located, quantity
 from abm.yamlfile import dump, load
 
 FORMAT: Literal[1] = 1
@@ -57,7 +62,7 @@ class Scenario(Parameters):
     source: str = Field("", description="where its numbers are from")
     seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of every random draw")
     duration: float = quantity(
-        60, "d", bounds=(0.01, 3650), about="day at which the run ends",
+        60, "d", bounds=(0.01, 2800), about="day at which the run ends",
         source="scenario",
     )  # fmt: skip
     start: float = quantity(
@@ -93,13 +98,48 @@ class Scenario(Parameters):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        problems: list[tuple[tuple[int | str, ...], str]] = []
         if self.body is None and self.treatments:
-            raise ValueError("a closed block (body: null) takes no treatments; mix CAR T cells in with effector_target_ratio")
+            message = "a closed block (body: null) takes none; mix CAR T cells in with effector_target_ratio"
+            problems.append((("treatments",), message))
+        names = {item.name for item in catalogue(self.places, with_body=self.body is not None)}
         for index, treatment in enumerate(self.treatments):
-            product = getattr(treatment, "product", None)
-            if product is not None and product > len(self.products):
-                raise ValueError(f"treatments[{index}].product is {product}, but there are {len(self.products)} products")
+            product, known = getattr(treatment, "product", 1), len(self.products)
+            if product > known:
+                problems.append((("treatments", index, "product"), f"must be at most {known} (products of the scenario), got {product}"))
+            if treatment.when is not None:
+                try:
+                    parse_rule(treatment.when).require_known(names)
+                except ValueError as error:
+                    problems.append((("treatments", index, "when"), str(error)))
+        wanted = math.fsum(self.marrow_cells.shares().values())
+        if wanted > 1 + 1e-9:
+            message = "blasts, B lineage, T cells, macrophages and CAR T cells (effector_target_ratio) of the start"
+            problems.append((("marrow",), f"{message} must be at most 100 % of its cells, got {100 * wanted:.4g} %"))
+        if problems:
+            raise located(problems)
         return self
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Codes of the compartments of the run."""
+        if self.body is None:
+            return (MARROW,)
+        return (MARROW, PERIPHERY) if self.csf is None else (MARROW, CSF, PERIPHERY)
+
+    @property
+    def marrow_cells(self) -> MarrowCells:
+        """What the marrow is filled with."""
+        return MarrowCells(
+            self.blasts,
+            self.b_lineage,
+            self.host_t,
+            self.macrophages,
+            self.marrow.voids,
+            self.marrow.cellularity,
+            self.products[0],
+            self.effector_target_ratio,
+        )
 
     def estimate(self) -> dict[str, float]:
         """Return the size of the run: cells, memory_bytes, disk_bytes, seconds (on 2 cores)."""

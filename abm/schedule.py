@@ -20,9 +20,16 @@ class Schedule:
         the shortest one.
     check : bool
         Verify every invariant of the state after each process (slow; for tests).
+
+    Raises
+    ------
+    ValueError
+        There is no process.
     """
 
     def __init__(self, processes: Sequence[Process], *, check: bool = False) -> None:
+        if not processes:
+            raise ValueError("processes: a schedule needs at least one")
         self.processes = tuple(processes)
         self.check = check
         self.stride = math.gcd(*(process.period for process in processes))

@@ -11,8 +11,8 @@ from abm.state.kinds import KINDS, LEUKAEMIA, CellType
 from abm.state.state import State
 from abm.units import Parameters, quantity
 
-BLAST = KINDS.add(CellType(6, "blast", "CD19+ blast", "sessile", LEUKAEMIA, "#8c2a9b", target=True))
-CD19_NEGATIVE_BLAST = KINDS.add(CellType(7, "blast_cd19_negative", "CD19-negative blast", "sessile", LEUKAEMIA, "#ff69b4"))
+BLAST = KINDS.add(CellType(6, "blast", "CD19+ blast", "sessile", LEUKAEMIA, "#521078", target=True))
+CD19_NEGATIVE_BLAST = KINDS.add(CellType(7, "blast_cd19_negative", "CD19-negative blast", "sessile", LEUKAEMIA, "#d52687"))
 
 ANTIGEN_NEGATIVE = 0.0
 """CD19 molecules of a CD19-negative blast."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from abm.state.kinds import KINDS, CellType
-from abm.units import Parameters, quantity
+from abm.units import Parameters, from_base, located, quantity
 
-CAR_T = KINDS.add(CellType(9, "car_t", "CAR T cell", "motile", "car_t", "#d55e00", mobile=False))
+CAR_T = KINDS.add(CellType(9, "car_t", "CAR T cell", "motile", "car_t", "#f98c24", mobile=False))
 
 
 class Programme(IntEnum):
@@ -150,6 +152,17 @@ class CarTParameters(Parameters):
         0.1, "1", bounds=(0, 1), plausible=(0.05, 0.5), about="killing of an exhausted cell, relative to an effector",
         source="Zhao 2020 as used by published models (PD1+ 0.1-0.2)",
     )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _durations_are_ordered(self) -> Self:
+        problems: list[tuple[tuple[int | str, ...], str]] = []
+        for name in ("kill_duration", "unproductive_duration"):
+            shortest, longest = (from_base(hours, "min") for hours in getattr(self, name))
+            if shortest > longest:
+                problems.append(((name,), f"the shortest must not exceed the longest, got {shortest:g} and {longest:g} min"))
+        if problems:
+            raise located(problems)
+        return self
 
     def resolved(self, name: str) -> float:
         """Return a parameter, from :data:`COSTIMULATION` if the scenario leaves it open (base units)."""

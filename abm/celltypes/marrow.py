@@ -59,18 +59,10 @@ class MarrowCells:
 
 
 def fill_marrow(state: State, cells: MarrowCells) -> None:
-    """Put a cell, or none, on every open site of the marrow.
-
-    Raises
-    ------
-    ValueError
-        The shares of the kinds exceed the whole.
-    """
+    """Put a cell, or none, on every open site of the marrow; the shares of the kinds are at most 1 in all."""
     lattice = state.places[MARROW].lattice
     assert lattice is not None
     shares = cells.shares()
-    if sum(shares.values()) > 1 + 1e-9:
-        raise ValueError(f"the cells asked for are {100 * sum(shares.values()):.4g} % of the marrow; at most 100 % fit")
     density = min((1.0 - cells.voids) * cells.cellularity, 1.0)
     open_sites = np.flatnonzero(lattice.kinds() == VOID)
     draw = state.draws.uniform(Stream.PLACEMENT, 0, open_sites, DRAW_SITE)

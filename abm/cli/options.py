@@ -25,7 +25,7 @@ Set = Annotated[
     typer.Option(
         "--set",
         metavar="PATH=VALUE",
-        help="Set one value of the scenario, such as treatments[0].dose=2e6; may be repeated.",
+        help="Set one value of the scenario, such as treatments[1].dose=2e6; may be repeated.",
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]

@@ -12,9 +12,9 @@ from abm.cli.options import Command, Overwrite, Quiet, Set
 
 _EXAMPLES = """\b
 Examples:
-  abm run scenarios/lee2014.yaml -o lee.h5
+  abm run scenarios/lee2014_patient14.yaml -o lee.h5
   abm run my.yaml -o my.h5 --seed 7 --until 28 --threads 8
-  abm run my.yaml -o high.h5 --set treatments[0].dose=3e6 --set patient.weight="40 kg"
+  abm run my.yaml -o high.h5 --set treatments[1].dose=3e6 --set body.weight="40 kg"
   abm run my.yaml -o my.h5 --replicates 20      my_000.h5 to my_019.h5
 """
 

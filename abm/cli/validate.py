@@ -16,7 +16,7 @@ _EXAMPLES = """\b
 Examples:
   abm validate my.yaml
   abm validate scenarios/*.yaml
-  abm validate my.yaml --set patient.weight="40 kg"
+  abm validate my.yaml --set body.weight="40 kg"
 
 All that is wrong is told at once, one line each: file:line:column: path: what is wrong, what is allowed.
 """

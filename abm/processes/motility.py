@@ -59,7 +59,7 @@ class Motility:
         if self.chance == 0:
             return
         for place in state.places.values():
-            if place.lattice is not None and not place.lattice.adherent.any():
+            if place.lattice is not None and len(place.lattice.directions) and not place.lattice.adherent.any():
                 for sweep in range(self.n_sweeps):
                     self._sweep(state, place, sweep)
                 self._walk_guests(state, place)

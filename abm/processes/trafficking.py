@@ -224,4 +224,4 @@ def _free_cells(state: State, name: str, kinds: tuple[int, ...]) -> Array:
 
 def _balanced(leave: float, share: float) -> float:
     """Return the entry rate at which a share of the cells is in marrow, given the exit rate."""
-    return leave * share / (1.0 - share)
+    return leave * share / (1.0 - share) if share < 1 else math.inf

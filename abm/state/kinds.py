@@ -86,6 +86,11 @@ class KindRegistry:
         self._by_code[kind.code] = kind
         return kind
 
+    def discard(self, kind: CellType) -> None:
+        """Forget a cell type, such as that of a test; nothing happens if it is not known."""
+        if self._by_code.get(kind.code) == kind:
+            del self._by_code[kind.code]
+
     def __iter__(self):  # type: ignore[no-untyped-def]
         return iter(sorted(self._by_code.values(), key=lambda kind: kind.code))
 

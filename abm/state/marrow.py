@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from abm.state.columns import Array
 from abm.state.kinds import SOLID
 from abm.state.lattice import Lattice
 from abm.streams import Draws, Stream
-from abm.units import Parameters, quantity
+from abm.units import Parameters, located, quantity
 
 MOST_FAT_CELLS = 1_000_000
+MOST_SOLID = 0.9
+"""Most fat and bone: both are placed at random, which takes ever longer the less room is left."""
+MOST_SITES = np.iinfo(np.int32).max
 MOST_TRABECULAE = 10_000
 
 
@@ -60,6 +64,18 @@ class MarrowParameters(Parameters):
         1, "1", bounds=(0, 1.15), plausible=(0.2, 1), about="cells relative to normal cellularity at the start",
         source="Grupp 2013 patient 2 (hypocellular marrow); pathologyoutlines",
     )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _has_room(self) -> Self:
+        problems: list[tuple[tuple[int | str, ...], str]] = []
+        if min(self.shape) < 1 or math.prod(self.shape) > MOST_SITES:
+            message = f"must have at least one site along each axis, at most {MOST_SITES} in all, got {list(self.shape)}"
+            problems.append((("shape",), message))
+        if self.fat + self.bone > MOST_SOLID:
+            problems.append((("bone",), f"with fat must leave room for cells, {MOST_SOLID} at most, got {self.fat + self.bone:g}"))
+        if problems:
+            raise located(problems)
+        return self
 
 
 def build_marrow(parameters: MarrowParameters, draws: Draws) -> Lattice:

@@ -111,11 +111,18 @@ def translate(error: ValidationError, root: Node, model: type[Parameters]) -> li
     """Turn validation errors into problems, leaving out what follows from problems told already."""
     problems: list[Problem] = []
     start = Spot(root, model, nearest_node=root)
-    for one in error.errors(include_url=False):
+    errors = error.errors(include_url=False)
+    for one in errors:
+        if one["type"] == "too_short" and any(_within(other["loc"], one["loc"]) for other in errors):
+            continue  # pydantic counts only the items that are right
         spot = _find(start, one["loc"])
         if spot is not None and not spot.is_faulty:
             problems += _describe(one["type"], one.get("ctx", {}), one["msg"], spot)
     return problems
+
+
+def _within(inner: tuple[int | str, ...], outer: tuple[int | str, ...]) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def _find(spot: Spot, location: tuple[int | str, ...]) -> Spot | None:

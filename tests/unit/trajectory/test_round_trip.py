@@ -242,7 +242,7 @@ def test_empty_run_and_empty_frames(tmp_path, header):
             r"first had frames uint8 \[2, 2\], got .* \[2, 3\]",
         ),
         (lambda w: w.view(0, "marrow", np.zeros((2, 2), np.uint8)), "ticks must increase, got 0 after 0"),
-        (lambda w: w.view(-1, "csf", np.zeros((2, 2), np.uint8)), "got -1"),
+        (lambda w: w.view(-1, "marrow", np.zeros((2, 2), np.uint8)), "ticks must increase, got -1 after 0"),
         (lambda w: w.cells(1, "marrow", {"uid": [1], "kind": [6, 6]}), "of one length"),
         (lambda w: w.cells(1, "marrow", {"cd91": [1.0]}), "unknown column 'cd91'; nearest: 'cd19'"),
         (lambda w: w.cells(1, "marrow", {"uid": ["a"]}), "column 'uid': must be numbers"),
@@ -279,3 +279,14 @@ def test_packing_leaves_a_finished_file_and_refuses_an_unfinished_run(recorded):
     assert finished.read_bytes() == before
     with pytest.raises(InputError, match="did not reach its end"):
         pack(recorded("cut.h5", finish=False))
+
+
+def test_ticks_before_day_zero_are_negative_days(tmp_path, header):
+    path = tmp_path / "run.h5"
+    with TrajectoryWriter(path, header) as writer:
+        for tick in (-5760, 0, 5760):
+            writer.view(tick, "marrow", np.full((2, 2), tick // 5760 + 1, np.uint8))
+    with Trajectory.open(path) as trajectory:
+        views = trajectory.views("marrow")
+        assert views.days.tolist() == [-1.0, 0.0, 1.0]
+        assert int(views.at(day=-1)[0, 0]) == 0
