@@ -8,6 +8,7 @@ code   meaning
 1      the work could not be done, or a fault of the program
 2      what was given cannot be used: arguments, options, files
 130    interrupted from the keyboard
+143    ended by the batch system or another process (SIGTERM)
 =====  ==============================================================
 """
 

@@ -23,8 +23,8 @@ def _play(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The .mp4, .gif or .png to write.")],
     fps: Annotated[float | None, typer.Option(help="Frames per second.")] = None,
     seconds: Annotated[float | None, typer.Option(help="Length of the movie.")] = None,
-    width: Annotated[int | None, typer.Option(min=64, help="Width in pixels.")] = None,
-    height: Annotated[int | None, typer.Option(min=64, help="Height in pixels.")] = None,
+    width: Annotated[int | None, typer.Option(min=480, help="Width in pixels.")] = None,
+    height: Annotated[int | None, typer.Option(min=270, help="Height in pixels.")] = None,
     title: Annotated[str | None, typer.Option(help="Title, in place of the scenario's name.")] = None,
     quiet: Quiet = False,
 ) -> None:

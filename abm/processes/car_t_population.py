@@ -28,7 +28,8 @@ class CarTPopulation:
     il15_sensitivity : float
         Exponent with which relative IL-15 shortens the cycle.
     retry : float
-        Time after which a division that found no room, or fell into a synapse, is tried again [h].
+        Time after which a division that found no room is tried again [h]; one that fell into a synapse
+        is tried when that ends.
     period : int
         Ticks of one run.
     """
@@ -71,7 +72,8 @@ class CarTPopulation:
         if len(rows) == 0:
             return
         bound = is_bound(state, rows)
-        table.array("due")[rows[bound]] = state.tick + self.retry
+        # At the end of the synapse, not a fixed time later: light agents are seldom bound, and would else be served sooner.
+        table.array("due")[rows[bound]] = table.array("kill_at")[rows[bound]]
         rows = rows[~bound]
         uids, products, states = (table.array(name)[rows] for name in ("uid", "product", "state"))
         extra = min(_body(state, "effect_car_t_death", 0.0), MOST_DRUG_DEATH)
@@ -85,7 +87,7 @@ class CarTPopulation:
         if len(rows) == 0:
             return
         bound = is_bound(state, rows)
-        table.array("divide_at")[rows] = state.tick + self.retry
+        table.array("divide_at")[rows] = np.where(bound, table.array("kill_at")[rows], state.tick + self.retry)
         rows = rows[~bound]
         compartments = table.array("compartment")[rows]
         for place in state.places.values():

@@ -10,7 +10,7 @@ import numpy as np
 from abm.celltypes.background import BACKGROUND
 from abm.celltypes.blast import BLAST, CD19_NEGATIVE_BLAST, BlastParameters, endow_blasts
 from abm.celltypes.car_t import CAR_T, CarTParameters
-from abm.celltypes.seeding import draw_product
+from abm.celltypes.seeding import draw_product, piece_weights
 from abm.processes.car_t_population import CarTPopulation
 from abm.processes.compaction import Compaction
 from abm.processes.engagement import Engagement
@@ -32,12 +32,15 @@ from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE
 
 PERIOD = 10 * TICKS_PER_MINUTE
 SPACING = 10.0
-VOIDS = 0.125
+VOIDS = 91 / 729
+"""Share of void sites, a whole number of sites in a cube of 9 to a side or any multiple of it."""
 HOURS_PER_DAY = 24
 CLEARED = 1e-3
 """Share of the blasts of the start below which a block counts as cleared."""
-EVERY_CELL_ITSELF = WeightingParameters()
 DRAW_LAYOUT, DRAW_GUESTS, DRAW_MIX = 10, 11, 12
+
+
+EFFECTORS, BLASTS, BOUNDS = CarTParameters(memory_fraction=0.0), BlastParameters(), WeightingParameters()
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,11 @@ class Block:
     founders : int
         CAR T body cells at the start, each an agent of its own.
     rare : int
-        CD19-negative body cells at the start, each an agent of its own.
+        CD19-negative body cells at the start, in agents as heavy as the scale lets them be.
     blast_share : float
         CD19+ blasts per cell; the rest is background.
+    voids : float
+        Sites without a cell per site.
     product : CarTParameters
         The CAR T cells.
     blasts : BlastParameters
@@ -73,11 +78,11 @@ class Block:
     rare: int = 0
     blast_share: float = 0.5
     voids: float = VOIDS
-    product: CarTParameters = CarTParameters(memory_fraction=0.0)
-    blasts: BlastParameters = BlastParameters()
-    weighting: WeightingParameters = EVERY_CELL_ITSELF
+    product: CarTParameters = EFFECTORS
+    blasts: BlastParameters = BLASTS
+    weighting: WeightingParameters = BOUNDS
 
-    def coarser(self, edge: int, **changes: object) -> Block:
+    def coarser(self, edge: int) -> Block:
         """Return a block of another edge for the same body.
 
         Raises
@@ -88,7 +93,7 @@ class Block:
         scale, rest = divmod(self.edge**3 * self.scale, edge**3)
         if rest:
             raise ValueError(f"edge: {self.edge**3 * self.scale} body sites cannot be shared out among {edge}**3")
-        return replace(self, edge=edge, scale=scale, **changes)  # type: ignore[arg-type]
+        return replace(self, edge=edge, scale=scale)
 
 
 @dataclass(frozen=True)
@@ -159,7 +164,6 @@ def build(block: Block, seed: int) -> State:
     lattice = Lattice((block.edge,) * 3, SPACING, (True, True, True))
     state = State(Draws(seed), [Place(MARROW, block.scale, lattice.n_sites, lattice)])
     order = np.argsort(state.draws.uniform(Stream.PLACEMENT, 0, np.arange(lattice.n_sites), DRAW_LAYOUT))
-    rare = block.founders + block.rare
     cells = round(lattice.n_sites * (1 - block.voids))
     n_blasts = round(cells * block.blast_share)
     rows = state.add_cells(
@@ -168,7 +172,8 @@ def build(block: Block, seed: int) -> State:
     endow_blasts(state, rows, block.blasts)
     state.fill_light(BACKGROUND.code, MARROW, order[n_blasts:cells], Entry.INITIAL)
     # The few get voids, which are room enough where each takes a site to itself.
-    sites = np.resize(order[cells:], rare)
+    weights = piece_weights(block.rare, block.scale, fewest=1)
+    sites = np.resize(order[cells:], block.founders + len(weights))
     alone = GUEST if block.scale > 1 else 0
     rows = state.add_cells(
         CAR_T.code, MARROW, Entry.INITIAL, block.founders, site=sites[: block.founders], flags=alone, product=1
@@ -180,8 +185,9 @@ def build(block: Block, seed: int) -> State:
     for name, values in columns.items():
         state.motile.array(name)[rows] = values
     rows = state.add_cells(
-        CD19_NEGATIVE_BLAST.code, MARROW, Entry.INITIAL, block.rare, site=sites[block.founders :], flags=alone, clone=2
-    )
+        CD19_NEGATIVE_BLAST.code, MARROW, Entry.INITIAL, len(weights), site=sites[block.founders :], weight=weights,
+        flags=np.where(weights < block.scale, GUEST, 0), clone=2,
+    )  # fmt: skip
     endow_blasts(state, rows, block.blasts)
     index_guests(state, state.places[MARROW])
     return state
