@@ -20,6 +20,8 @@ from abm.state.state import State
 from abm.trajectory import Header, Trajectory, TrajectoryWriter
 from abm.units import TICKS_PER_DAY, TICKS_PER_HOUR
 
+MOST_DAYS = 2800
+"""Later, the claims of contacts would run out of ticks; also the bound of a scenario's `duration`."""
 Watcher = Callable[["TherapyModel"], None]
 
 
@@ -127,6 +129,8 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
             The output cannot be written any more; what was recorded is readable.
         """
         end = self.scenario.duration / 24 if until_days is None else until_days
+        if not end <= MOST_DAYS:
+            raise InputError(f"the run must end by day {MOST_DAYS}, got day {end:g}")
         if end <= self.day:
             raise InputError(f"the run must end after day {self.day:g}, where it stands, got day {end:g}")
         last_tick = self.day_zero + round(end * TICKS_PER_DAY)

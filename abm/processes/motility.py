@@ -105,7 +105,8 @@ class Motility:
         rows = candidates[(kinds != VOID) & (places == place.code) & ((flags[candidates] & LOCKED) == 0)]
         uids, sites = table.array("uid")[rows], table.array("site")[rows]
         for sweep in range(self.n_sweeps):
-            steps = state.draws.uniform(Stream.GUEST_WALK, state.tick, uids, 2 * sweep) < self.chance
+            chance = self.chance * sum(length > 1 for length in lattice.shape) / 3  # as in a sweep
+            steps = state.draws.uniform(Stream.GUEST_WALK, state.tick, uids, 2 * sweep) < chance
             choice = state.draws.integers(
                 len(lattice.directions), Stream.GUEST_WALK, state.tick, uids, 2 * sweep + 1
             )

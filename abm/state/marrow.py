@@ -97,8 +97,34 @@ def build_marrow(parameters: MarrowParameters, draws: Draws) -> Lattice:
     _fill_fat(solid, parameters, draws)
     lumen = _sinusoids(position, parameters)
     lattice.site_code[(solid | lumen).reshape(-1)] = SOLID
+    # Cells walled in by fat or bone could be neither reached nor leave: a refuge that no marrow has.
+    lattice.site_code[~_largest_component(lattice)] = SOLID
     lattice.sinusoid = _lining(lattice, lumen)
     return lattice
+
+
+def _largest_component(lattice: Lattice) -> Array:
+    """Return per site whether it belongs to the largest connected set of open sites."""
+    unseen = lattice.kinds() != SOLID
+    best = np.zeros(lattice.n_sites, np.bool_)
+    while np.count_nonzero(unseen) > np.count_nonzero(best):
+        reached = np.zeros(lattice.n_sites, np.bool_)
+        front = np.flatnonzero(unseen)[:1]
+        while len(front):
+            reached[front] = True
+            unseen[front] = False
+            around = np.concatenate([_step(lattice, front, direction) for direction in lattice.directions] or [front[:0]])
+            front = np.unique(around[unseen[around]])
+        if np.count_nonzero(reached) > np.count_nonzero(best):
+            best = reached
+    return best
+
+
+def _step(lattice: Lattice, sites: Array, direction: int) -> Array:
+    """Return the neighbours of sites in one direction; those behind a wall are left out."""
+    leaves = ((lattice.edge[sites] >> direction) & 1) != 0
+    there = sites + np.where(leaves, lattice.wrap[direction], lattice.step[direction])
+    return np.asarray(there[~leaves | (lattice.wrap[direction] != 0)])
 
 
 def _distance(position: Array, centre: Array, shape: tuple[int, int, int], axes: tuple[int, ...]) -> Array:
@@ -162,7 +188,5 @@ def _lining(lattice: Lattice, lumen: Array) -> Array:
     touches = np.zeros(lattice.n_sites, bool)
     sites = np.flatnonzero(inside)
     for direction in lattice.directions:
-        leaves = (lattice.edge[sites] >> direction) & 1 != 0
-        there = sites + np.where(leaves, lattice.wrap[direction], lattice.step[direction])
-        touches[there[~leaves | (lattice.wrap[direction] != 0)]] = True
+        touches[_step(lattice, sites, direction)] = True
     return np.flatnonzero(touches & (lattice.kinds() != SOLID)).astype(np.int32)

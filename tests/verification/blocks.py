@@ -32,8 +32,8 @@ from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE
 
 PERIOD = 10 * TICKS_PER_MINUTE
 SPACING = 10.0
-VOIDS = 91 / 729
-"""Share of void sites, a whole number of sites in a cube of 9 to a side or any multiple of it."""
+VOIDS, BLAST_SITES = 4 / 27, 12 / 27
+"""Shares of the sites: whole numbers of sites in a cube with a multiple of three to a side."""
 HOURS_PER_DAY = 24
 CLEARED = 1e-3
 """Share of the blasts of the start below which a block counts as cleared."""
@@ -60,9 +60,9 @@ class Block:
     rare : int
         CD19-negative body cells at the start, in agents as heavy as the scale lets them be.
     blast_share : float
-        CD19+ blasts per cell; the rest is background.
+        CD19+ blasts per site.
     voids : float
-        Sites without a cell per site.
+        Voids per site; the rest is background.
     product : CarTParameters
         The CAR T cells.
     blasts : BlastParameters
@@ -76,7 +76,7 @@ class Block:
     mixed: bool
     founders: int = 0
     rare: int = 0
-    blast_share: float = 0.5
+    blast_share: float = BLAST_SITES
     voids: float = VOIDS
     product: CarTParameters = EFFECTORS
     blasts: BlastParameters = BLASTS
@@ -165,7 +165,7 @@ def build(block: Block, seed: int) -> State:
     state = State(Draws(seed), [Place(MARROW, block.scale, lattice.n_sites, lattice)])
     order = np.argsort(state.draws.uniform(Stream.PLACEMENT, 0, np.arange(lattice.n_sites), DRAW_LAYOUT))
     cells = round(lattice.n_sites * (1 - block.voids))
-    n_blasts = round(cells * block.blast_share)
+    n_blasts = round(lattice.n_sites * block.blast_share)
     rows = state.add_cells(
         BLAST.code, MARROW, Entry.INITIAL, n_blasts, site=order[:n_blasts], weight=block.scale, clone=1
     )
