@@ -11,7 +11,7 @@ the next free one.
 from __future__ import annotations
 
 import operator
-from enum import IntEnum
+from enum import IntEnum, unique
 from typing import Any, overload
 
 import numpy as np
@@ -27,6 +27,7 @@ BOUND_MAX = 2**32 - 1
 Array = NDArray[Any]
 
 
+@unique
 class Stream(IntEnum):
     """Identifier of a random stream."""
 
@@ -40,7 +41,6 @@ class Stream(IntEnum):
     SWAP = 8
     FATE = 9
     DIVISION = 10
-    SPLIT = 11
     MERGE = 12
     TRAFFIC = 13
     CROSSING = 14
@@ -49,9 +49,7 @@ class Stream(IntEnum):
     GUEST_WALK = 17
     CSF = 18
     TREATMENT = 19
-    PATIENT = 20
-    SHUFFLE = 21
-    MACROPHAGE = 22
+    NEUROTOXICITY = 23
 
 
 class Draws:

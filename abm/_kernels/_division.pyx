@@ -5,14 +5,16 @@
 # ------
 # Model       A daughter takes a void next to her mother, or pushes a straight chain of movable cells
 #             into a void two or three sites away (`reach`); the nearest void is taken, directions are tried
-#             from a random one round. A mother without such a void may evict a neighbour of a kind
+#             in random order. A mother without such a void may evict a neighbour of a kind
 #             that gives way (a blast crowds out normal marrow), with her own chance; otherwise the
 #             division waits. A guest needs the same void as a full cell, takes no room, and goes on
 #             that void.
 # Source      Space is the largest spatial effect on growth; pushing as in off-lattice cell models
 #             reduced to chains (Drasdo & Hoehme 2005 argue the same cut-off of a few cells).
 # Races       None: mothers are served one after the other, in the order in which they are given,
-#             which is that of their uids. Divisions are few (about 700 in 10 minutes per 1e6 blasts).
+#             which is that of their uids. What they evict is of kinds that do not divide in the same
+#             call, so that a newborn, which has no row yet, is pushed but never evicted. Divisions are
+#             few (about 700 in 10 minutes per 1e6 blasts).
 # Cost        About 100-300 ns a division.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
@@ -22,6 +24,7 @@ from abm._kernels._philox cimport below, philox, to_uniform, words_t
 cdef enum:
     KIND_MASK = 31, BOUND = 32, GUESTS = 64, VOID = 0
     MOST_REACH = 3
+    MOST_DIRECTIONS = 6
 
 
 cdef inline void shift(
@@ -61,6 +64,25 @@ cdef inline int reach_void(
     return (site_code[here] & (KIND_MASK | BOUND)) == VOID
 
 
+cdef inline void shuffle(const uint8_t* direction, int n, words_t* w, uint8_t* order) noexcept nogil:
+    # A random order of the directions (Fisher and Yates), from the words that nothing else needs.
+    cdef uint32_t pieces[5]
+    cdef int i, j
+    cdef uint8_t kept
+    pieces[0] = <uint32_t>(w.w0 >> 32)
+    pieces[1] = <uint32_t>w.w0
+    pieces[2] = <uint32_t>(w.w2 >> 32)
+    pieces[3] = <uint32_t>w.w2
+    pieces[4] = <uint32_t>w.w3
+    for i in range(n):
+        order[i] = direction[i]
+    for i in range(n - 1, 0, -1):
+        j = <int>below(pieces[n - 1 - i], <uint32_t>(i + 1))
+        kept = order[i]
+        order[i] = order[j]
+        order[j] = kept
+
+
 def place_daughters(
     *,
     uint8_t[::1] site_code,           # INOUT (n_sites,)
@@ -89,31 +111,35 @@ def place_daughters(
 ):
     """Place the daughters of ``n`` mothers one after the other; return how many found a site."""
     cdef Py_ssize_t n = uid.shape[0], i
-    cdef int n_directions = <int>direction.shape[0], start, depth, j, k
+    cdef int n_directions = <int>direction.shape[0], depth, j, k
     cdef int32_t chain[3]
+    cdef uint8_t order[6]
     cdef int32_t origin, there, placed = 0
     cdef words_t w
     cdef bint found
     if n == 0:
         return 0
+    if n_directions > MOST_DIRECTIONS:
+        raise ValueError(f"at most {MOST_DIRECTIONS} directions, got {n_directions}")
     if not 1 <= reach <= MOST_REACH:
         raise ValueError(f"reach must be 1 to {MOST_REACH}, got {reach}")
     cdef uint8_t* code = &site_code[0]
     cdef int32_t* who = &occupant[0]
     cdef int32_t* rows_s = &s_site[0] if s_site.shape[0] else NULL
     cdef int32_t* rows_m = &m_site[0] if m_site.shape[0] else NULL
+    cdef const uint8_t* directions = &direction[0] if n_directions else NULL  # a lattice of one site has none
     with nogil:
         for i in range(n):
             site[i] = -1
             evicted_kind[i] = 0
             evicted_row[i] = -1
             w = philox(seed, stream, <uint64_t>uid[i], tick, 0, 0)
-            start = <int>below(<uint32_t>(w.w0 >> 32), <uint32_t>n_directions)
+            shuffle(directions, n_directions, &w, order)
             found = False
             origin = rows_m[mother[i]] if motile else rows_s[mother[i]]  # earlier daughters may have pushed her
             for depth in range(1, reach + 1):
                 for j in range(n_directions):
-                    if reach_void(origin, direction[(start + j) % n_directions], depth, chain, code, &movable[0],
+                    if reach_void(origin, order[j], depth, chain, code, &movable[0],
                                   &edge[0], &step[0], &wrap[0]):
                         found = True
                         break
@@ -129,7 +155,7 @@ def place_daughters(
                     site[i] = chain[0]
             elif not guest[i] and to_uniform(w.w1) < eviction[i]:
                 for j in range(n_directions):
-                    there = neighbour(origin, direction[(start + j) % n_directions], &edge[0], &step[0], &wrap[0])
+                    there = neighbour(origin, order[j], &edge[0], &step[0], &wrap[0])
                     if there >= 0 and there != origin and evictable[code[there]]:
                         evicted_kind[i] = code[there] & KIND_MASK
                         evicted_row[i] = who[there]

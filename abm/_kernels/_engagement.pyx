@@ -18,27 +18,36 @@
 #             and dies at `kill_point` of the binding. Target's side only: it dies at once. CAR T
 #             cell's side only: a ghost synapse, the target lives unlocked. With S = 1 both sides
 #             always happen.
-# Mixed place Without a lattice a test meets one of `n_virtual` sites at random, the first of which
-#             hold the targets, one each: the same contact law at the same target fraction. A kill
-#             there is at once (minutes do not matter where nobody stands still).
+# Mixed place Without a lattice a test meets one of `n_virtual` sites at random, over which the targets
+#             are dealt in turn: the same contact law at the same target fraction, also where light
+#             agents are more than sites. A kill there is at once (minutes do not matter where nobody
+#             stands still).
 # Source      Contact law and durations: Cazaux 2019, Thibaut 2020; density: Majzner 2018, 2020.
 # Races       Propose, then resolve. Pass 1 reads sites and writes only the cell's own row, and the
 #             smallest ticket into claim[destination] (an atomic minimum: the result does not depend
 #             on the order). Pass 2: the one winner of a site is the only cell that writes to it, to
 #             the target rows on it, and to its own origin, which nobody else writes to: a site that
 #             holds a CAR T cell cannot be entered, and a contact with guests on it reads and writes
-#             guests only. A ticket is a bijection of the uid keyed by the tick, so there are no ties.
-#             Tickets carry the tick in their upper bits, so that older ones always lose and the
-#             claims are never cleared.
+#             guests only. A ticket is a bijection, keyed by the tick, of the cell's rank by uid, so
+#             there are no ties. Its upper bits fall from step to step, so that older ones always lose;
+#             when they have run down, the claims are cleared.
 #             Kills that fall due are worked off before pass 1 in one thread: they are few.
 # Order       Draws are keyed by (uid, tick): neither rows nor threads matter. Guests are tested in
 #             the order of uid.
-# Cost        One Philox block a free cell and minute, two more a contact.
+# Cost        One Philox block a free cell and minute, two more a contact. Cells stand all over the
+#             lattice, so that the time goes in waiting for memory: they are served in batches whose
+#             sites are fetched ahead.
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memset
 
+from abm._kernels._contact cimport touch, work_off
 from abm._kernels._lattice cimport neighbour
-from abm._kernels._philox cimport below, philox, to_uniform, words_t
+from abm._kernels._philox cimport below, philox, words_t
+from abm._kernels._world cimport (
+    BIND, BOUND, C_STEPS, CONTACT, CONTACT_GUESTS, GUEST, GUESTS, KEEP, KIND_MASK, MOVE, REST, STEP, TEST, WIDTH,
+    chance, high, low, world_t,
+)
 
 # Streams are passed in; layout of one product's parameters:
 PARAMETERS = (
@@ -52,277 +61,77 @@ COUNTS = ("contacts", "kill_contacts", "activations", "dead_rows", "steps")
 KIND_SLOTS = 32
 N_COUNTS = 64  # a cache line or more per thread: no false sharing
 
-cdef enum:
-    TEST, BIND, KILL, ACT, K_KILL, K_ACT, EXHAUSTION, MOVE, KEEP,
-    KILL_LOW, KILL_HIGH, KILL_POINT, REFRACTORY, UNPRODUCTIVE_LOW, UNPRODUCTIVE_HIGH,
-    LAG, CYCLE8, CYCLE4, ANTIGEN, FUNCTION
-    WIDTH = 24
+MOST_WALKERS = 1 << 26
 
 cdef enum:
-    C_CONTACTS = 32, C_KILLS = 33, C_ACTIVATIONS = 34, C_DEAD = 35, C_STEPS = 36, C_WIDTH = 64
-
-cdef enum:
-    MEMORY = 0, ACTIVATED = 1, EFFECTOR = 2, EXHAUSTED = 3, RESIDENT = 4
-
-cdef enum:
-    LOCKED = 2, GUEST = 1
-    KIND_MASK = 31, BOUND = 32, GUESTS = 64
-    NEVER = 2147483647
-
-cdef enum:
-    REST = 0, STEP = 1, CONTACT = 2, CONTACT_GUESTS = 3
+    RANK_BITS = 26
+    EPOCHS = 64      # steps between two clearings of the claims: what is left of 32 bits
+    BATCH = 128
 
 cdef extern from *:
     """
     #ifndef ABM_CLAIM
     #define ABM_CLAIM
     #include <stdint.h>
-    static inline void abm_claim(uint64_t *claim, uint64_t ticket) {
-        uint64_t now = __atomic_load_n(claim, __ATOMIC_RELAXED);
+    static inline void abm_claim(uint32_t *claim, uint32_t ticket, int shared) {
+        uint32_t now = __atomic_load_n(claim, __ATOMIC_RELAXED);
+        if (!shared) {
+            if (ticket < now) *claim = ticket;
+            return;
+        }
         while (ticket < now &&
                !__atomic_compare_exchange_n(claim, &now, ticket, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
         }
     }
     #endif
     """
-    void atomic_min "abm_claim"(uint64_t* claim, uint64_t ticket) noexcept nogil
+    void keep_smallest "abm_claim"(uint32_t* claim, uint32_t ticket, int shared) noexcept nogil
+    void prefetch "__builtin_prefetch"(const void* address) noexcept nogil
 
-cdef struct world_t:
-    # the place
-    uint8_t* site_code
-    int32_t* occupant
-    uint64_t* claim
-    const uint8_t* edge
-    const int32_t* step
-    const int32_t* wrap
-    const uint8_t* direction
-    int n_directions
-    uint32_t n_virtual
-    const int32_t* slot_row
-    int32_t n_slots
-    const int32_t* guest_site
-    const int32_t* guest_row
-    int32_t n_guests
-    int64_t scale
-    # CAR T cells
-    const int64_t* uid
-    const int64_t* weight
-    int32_t* site
-    uint8_t* state
-    const uint8_t* subset
-    const uint8_t* product
-    const uint8_t* flags
-    uint8_t* heading
-    const uint8_t* divisions
-    const uint8_t* budget
-    int32_t* free_at
-    int32_t* kill_at
-    int32_t* divide_at
-    int32_t* contact_site
-    int64_t* partner
-    # cells that sit
-    const int64_t* s_uid
-    const int64_t* s_weight
-    int32_t* s_site
-    uint8_t* s_kind
-    uint8_t* s_flags
-    const float* s_cd19
-    const float* s_cd22
-    # parameters by product, look-up by product and site code
-    const double* parameters
-    const uint8_t* is_target
-    const uint8_t* is_passable
-    const uint8_t* home
-    uint64_t seed
-    uint64_t walk
-    uint64_t contact
+# The step that is under way: when, and what scrambles its tickets.
+cdef struct step_t:
+    int32_t now
+    uint32_t epoch
+    uint32_t key
+    uint32_t odd
 
 
-cdef inline uint64_t ticket_of(int64_t uid, uint64_t key, uint64_t odd, int32_t tick) noexcept nogil:
-    # 24 bits that fall with time, then a bijection of the 40 low bits of the uid.
-    cdef uint64_t mask = (<uint64_t>1 << 40) - 1
-    cdef uint64_t x = (<uint64_t>uid ^ key) & mask
-    x = (x * (odd | 1)) & mask
-    x ^= x >> 20
-    x = (x * <uint64_t>0x9E3779B97F) & mask
-    x ^= x >> 20
-    return ((<uint64_t>0xFFFFFF - <uint64_t>tick) << 40) | x
+cdef inline uint32_t ticket_of(Py_ssize_t rank, const step_t* s) noexcept nogil:
+    cdef uint32_t mask = (<uint32_t>1 << RANK_BITS) - 1
+    cdef uint32_t x = (<uint32_t>rank ^ s.key) & mask
+    x = (x * s.odd) & mask
+    x ^= x >> 13
+    x = (x * <uint32_t>0x9E3779B1) & mask
+    x ^= x >> 13
+    return (s.epoch << RANK_BITS) | x
 
 
-cdef inline bint chance(uint32_t w, double p) noexcept nogil:
-    return <double>w < p * 4294967296.0
-
-
-cdef inline uint32_t high(uint64_t w) noexcept nogil:
-    return <uint32_t>(w >> 32)
-
-
-cdef inline uint32_t low(uint64_t w) noexcept nogil:
-    return <uint32_t>w
-
-
-cdef inline int32_t duration(double shortest, double longest, uint64_t w) noexcept nogil:
-    # whole ticks, uniform from shortest to longest
-    cdef uint32_t span = <uint32_t>(longest - shortest)
-    return <int32_t>shortest + <int32_t>below(high(w), span + 1)
-
-
-cdef inline void die(world_t* p, int32_t row, bint on_lattice, int64_t* counts) noexcept nogil:
-    cdef int32_t site = p.s_site[row]
-    counts[p.s_kind[row]] += p.s_weight[row]
-    counts[C_DEAD] += 1
-    if on_lattice and not p.s_flags[row] & GUEST:
-        p.site_code[site] &= GUESTS
-        p.occupant[site] = -1
-    p.s_kind[row] = 0
-
-
-cdef inline int32_t first_guest(world_t* p, int32_t site) noexcept nogil:
-    cdef int32_t left = 0, right = p.n_guests, middle
-    while left < right:
-        middle = (left + right) >> 1
-        if p.guest_site[middle] < site:
-            left = middle + 1
-        else:
-            right = middle
-    return left
-
-
-cdef inline void work_off(world_t* p, int32_t row, int64_t* counts) noexcept nogil:
-    # the bound target dies; it is the occupant of the contact site, or a guest there
-    cdef int32_t site = p.contact_site[row], target = p.occupant[site], i
-    if target < 0 or not p.site_code[site] & BOUND or p.s_uid[target] != p.partner[row]:
-        i = first_guest(p, site)
-        target = -1
-        while i < p.n_guests and p.guest_site[i] == site:
-            if p.s_uid[p.guest_row[i]] == p.partner[row] and p.s_kind[p.guest_row[i]] != 0:
-                target = p.guest_row[i]
-            i += 1
-    if target >= 0:
-        die(p, target, True, counts)
-    p.kill_at[row] = NEVER
-    p.contact_site[row] = -1
-    p.partner[row] = -1
-
-
-cdef inline void activate(world_t* p, int32_t row, int32_t tick, const double* q) noexcept nogil:
-    cdef uint8_t state = p.state[row]
-    cdef int32_t cycle = <int32_t>(q[CYCLE4] if p.subset[row] == 4 else q[CYCLE8])
-    if state == RESIDENT:
-        if p.divide_at[row] == NEVER:
-            p.divide_at[row] = tick + cycle
-        return
-    if state != MEMORY and state != EFFECTOR:
-        return
-    if p.divisions[row] >= p.budget[row]:
-        p.state[row] = EXHAUSTED
-        return
-    p.state[row] = ACTIVATED
-    p.divide_at[row] = tick + (<int32_t>q[LAG] if state == MEMORY else cycle)
-
-
-cdef inline int32_t meet(
-    world_t* p, int32_t row, int32_t target, int32_t nth, int32_t tick, bint on_lattice, int64_t* counts
-) noexcept nogil:
-    # One target of a contact; returns the ticks for which the CAR T cell is busy with it.
+cdef inline uint8_t propose_mixed(world_t* p, int32_t row, uint32_t ticket, words_t* w, int32_t* destination) noexcept nogil:
+    # The targets of a mixed place are dealt out to its sites in turn.
     cdef const double* q = p.parameters + p.product[row] * WIDTH
-    cdef words_t w = philox(p.seed, p.contact, <uint64_t>p.uid[row], <uint64_t>tick, 1 + nth, 0)
-    cdef words_t v
-    cdef double a = p.s_cd19[target], b = p.s_cd22[target], squared
-    cdef double weight = <double>p.weight[row], target_weight = <double>p.s_weight[target], scale = <double>p.scale
-    cdef bint kills, activates, car_side, target_side
-    cdef int32_t busy
-    if q[ANTIGEN] == 1 or (q[ANTIGEN] == 2 and b > a):
-        a = b
-    squared = a * a
-    kills = to_uniform(w.w0) < q[FUNCTION + p.state[row]] * q[KILL] * squared / (squared + q[K_KILL] * q[K_KILL])
-    activates = to_uniform(w.w1) < q[ACT] * squared / (squared + q[K_ACT] * q[K_ACT])
-    car_side = to_uniform(w.w2) * scale < target_weight
-    target_side = kills and to_uniform(w.w3) * scale < weight
-    if not car_side:
-        if target_side:
-            die(p, target, on_lattice, counts)
-        return 0
-    v = philox(p.seed, p.contact, <uint64_t>p.uid[row], <uint64_t>tick, 1 + nth, 1)
-    counts[C_CONTACTS] += 1
-    if kills:
-        counts[C_KILLS] += 1
-        busy = duration(q[KILL_LOW], q[KILL_HIGH], v.w1)
-        if target_side:
-            if on_lattice and p.partner[row] < 0:
-                p.s_flags[target] |= LOCKED
-                if not p.s_flags[target] & GUEST:
-                    p.site_code[p.s_site[target]] |= BOUND
-                p.partner[row] = p.s_uid[target]
-                p.contact_site[row] = p.s_site[target]
-                p.kill_at[row] = tick + <int32_t>(q[KILL_POINT] * busy)
-            else:
-                die(p, target, on_lattice, counts)
-        busy += <int32_t>q[REFRACTORY]
-    else:
-        busy = duration(q[UNPRODUCTIVE_LOW], q[UNPRODUCTIVE_HIGH], v.w1)
-    if activates:
-        counts[C_ACTIVATIONS] += 1
-        activate(p, row, tick, q)
-    if kills and to_uniform(v.w0) < q[EXHAUSTION] and p.state[row] != RESIDENT:
-        p.state[row] = EXHAUSTED
-        p.divide_at[row] = NEVER
-    return busy
-
-
-cdef inline void touch(
-    world_t* p, int32_t row, uint8_t action, int32_t site, int32_t tick, int64_t* counts
-) noexcept nogil:
-    # A contact with everything that can be a target on a site, or with one slot of a mixed place.
-    # Whether the full cell is one was seen in pass 1: by now a CAR T cell that stood here may have
-    # changed places with a cell that is no target of its own product, but one of this.
-    cdef int32_t busy = 0, nth = 0, i, target
-    cdef bint on_lattice = p.n_virtual == 0
-    if not on_lattice:
-        target = p.slot_row[site]
-        if p.s_kind[target] != 0:
-            busy = meet(p, row, target, 0, tick, False, counts)
-    else:
-        if action == CONTACT:
-            busy += meet(p, row, p.occupant[site], nth, tick, True, counts)
-            nth += 1
-        if p.site_code[site] & GUESTS:
-            i = first_guest(p, site)
-            while i < p.n_guests and p.guest_site[i] == site:
-                target = p.guest_row[i]
-                if p.is_target[p.product[row] * 256 + p.s_kind[target]] and not p.s_flags[target] & LOCKED:
-                    busy += meet(p, row, target, nth, tick, True, counts)
-                    nth += 1
-                i += 1
-    if busy > 0:
-        p.free_at[row] = tick + busy
+    cdef const uint8_t* is_target = p.is_target + p.product[row] * 256
+    cdef uint32_t slot = below(high(w.w0), p.n_virtual)
+    cdef int64_t held = slot
+    if chance(low(w.w0), q[TEST]) and chance(high(w.w2), q[BIND]):
+        while held < p.n_slots:
+            if is_target[p.s_kind[p.slot_row[held]]]:
+                destination[0] = <int32_t>slot
+                keep_smallest(&p.claim[slot], ticket, p.shared)
+                return CONTACT
+            held += p.n_virtual
+    return REST
 
 
 cdef inline uint8_t propose(
-    world_t* p, int32_t row, int32_t tick, uint64_t key, uint64_t odd, int32_t* destination
+    world_t* p, int32_t row, uint32_t ticket, words_t* w, int direction, int32_t there, int32_t* destination
 ) noexcept nogil:
+    # `there` is the site that is tested, in `direction`, or -1 behind a wall.
     cdef const double* q = p.parameters + p.product[row] * WIDTH
-    cdef words_t w = philox(p.seed, p.walk, <uint64_t>p.uid[row], <uint64_t>tick, 0, 0)
-    cdef int direction
-    cdef int32_t there
-    cdef uint32_t slot
     cdef const uint8_t* is_target = p.is_target + p.product[row] * 256
-    if p.n_virtual:
-        slot = below(high(w.w0), p.n_virtual)
-        if slot < <uint32_t>p.n_slots and chance(low(w.w0), q[TEST]) and chance(high(w.w2), q[BIND]):
-            if is_target[p.s_kind[p.slot_row[slot]]]:
-                destination[0] = <int32_t>slot
-                atomic_min(&p.claim[slot], ticket_of(p.uid[row], key, odd, tick))
-                return CONTACT
-        return REST
-    if p.n_directions == 0:  # a lattice of one site
-        return REST
-    direction = p.direction[below(high(w.w0), <uint32_t>p.n_directions)]
-    there = neighbour(p.site[row], direction, p.edge, p.step, p.wrap)
     if there >= 0 and is_target[p.site_code[there]]:
         if chance(low(w.w0), q[TEST]) and chance(high(w.w2), q[BIND]):
             destination[0] = there
-            atomic_min(&p.claim[there], ticket_of(p.uid[row], key, odd, tick))
+            keep_smallest(&p.claim[there], ticket, p.shared)
             return CONTACT if is_target[p.site_code[there] & (KIND_MASK | BOUND)] else CONTACT_GUESTS
     if not chance(high(w.w1), q[KEEP]):
         p.heading[row] = <uint8_t>direction
@@ -333,8 +142,58 @@ cdef inline uint8_t propose(
         return REST
     destination[0] = there
     if not p.flags[row] & GUEST:
-        atomic_min(&p.claim[there], ticket_of(p.uid[row], key, odd, tick))
+        keep_smallest(&p.claim[there], ticket, p.shared)
     return STEP
+
+
+cdef inline void fetch_way(world_t* p, int32_t row, const words_t* w, int32_t there) noexcept nogil:
+    # What `propose` will look at: the site that is tested, and the one ahead.
+    cdef const double* q = p.parameters + p.product[row] * WIDTH
+    if there >= 0:
+        prefetch(&p.site_code[there])
+    if not chance(low(w.w1), q[MOVE]):
+        return
+    if chance(high(w.w1), q[KEEP]):
+        there = neighbour(p.site[row], p.heading[row], p.edge, p.step, p.wrap)
+    if there >= 0:
+        prefetch(&p.site_code[there])
+        prefetch(&p.claim[there])
+
+
+cdef void propose_batch(
+    world_t* p, const int32_t* walkers, Py_ssize_t first, Py_ssize_t last, const step_t* s, uint8_t* action,
+    int32_t* destination
+) noexcept nogil:
+    cdef words_t drawn[BATCH]
+    cdef int32_t free[BATCH]
+    cdef int32_t there[BATCH]
+    cdef uint8_t direction[BATCH]
+    cdef const int32_t* free_at = p.free_at
+    cdef const int32_t* site = p.site
+    cdef Py_ssize_t i
+    cdef int n_free = 0, k
+    for i in range(first, last):
+        free[n_free] = <int32_t>i
+        n_free += free_at[walkers[i]] <= s.now
+        action[i] = REST
+    for k in range(n_free):
+        drawn[k] = philox(p.seed, p.walk, <uint64_t>p.uid[walkers[free[k]]], <uint64_t>s.now, 0, 0)
+    if p.n_virtual:
+        for k in range(n_free):
+            i = free[k]
+            action[i] = propose_mixed(p, walkers[i], ticket_of(i, s), &drawn[k], &destination[i])
+        return
+    if p.n_directions == 0:  # a lattice of one site
+        return
+    for k in range(n_free):
+        prefetch(&p.edge[site[walkers[free[k]]]])
+    for k in range(n_free):
+        direction[k] = p.direction[below(high(drawn[k].w0), <uint32_t>p.n_directions)]
+        there[k] = neighbour(site[walkers[free[k]]], direction[k], p.edge, p.step, p.wrap)
+        fetch_way(p, walkers[free[k]], &drawn[k], there[k])
+    for k in range(n_free):
+        i = free[k]
+        action[i] = propose(p, walkers[i], ticket_of(i, s), &drawn[k], direction[k], there[k], &destination[i])
 
 
 cdef inline void walk(world_t* p, int32_t row, int32_t there) noexcept nogil:
@@ -353,20 +212,34 @@ cdef inline void walk(world_t* p, int32_t row, int32_t there) noexcept nogil:
         p.site[other] = here
 
 
-cdef inline void resolve(
-    world_t* p, int32_t row, uint8_t action, int32_t there, int32_t tick, uint64_t key, uint64_t odd, int64_t* counts
+cdef void resolve_batch(
+    world_t* p, const int32_t* walkers, Py_ssize_t first, Py_ssize_t last, const step_t* s, const uint8_t* action,
+    const int32_t* destination, int64_t* counts
 ) noexcept nogil:
-    if action == STEP and p.flags[row] & GUEST:
-        p.site[row] = there
-        counts[C_STEPS] += 1
-        return
-    if p.claim[there] != ticket_of(p.uid[row], key, odd, tick):
-        return
-    if action == STEP:
-        walk(p, row, there)
-        counts[C_STEPS] += 1
-    else:
-        touch(p, row, action, there, tick, counts)
+    cdef Py_ssize_t i
+    cdef int32_t row, there
+    if not p.n_virtual:
+        for i in range(first, last):
+            if action[i] != REST:
+                there = destination[i]
+                prefetch(&p.claim[there])
+                prefetch(&p.occupant[there])
+                prefetch(&p.site_code[p.site[walkers[i]]])
+                prefetch(&p.occupant[p.site[walkers[i]]])
+    for i in range(first, last):
+        if action[i] == REST:
+            continue
+        row = walkers[i]
+        there = destination[i]
+        if action[i] == STEP and p.flags[row] & GUEST:
+            p.site[row] = there
+            counts[C_STEPS] += 1
+        elif p.claim[there] == ticket_of(i, s):
+            if action[i] == STEP:
+                walk(p, row, there)
+                counts[C_STEPS] += 1
+            else:
+                touch(p, row, action[i], there, s.now, counts)
 
 
 def run_steps(
@@ -374,7 +247,8 @@ def run_steps(
     # the place: lattice, or mixed with n_virtual > 0 and empty lattice arrays
     uint8_t[::1] site_code,               # INOUT (n_sites,) kind and marks
     int32_t[::1] occupant,                # INOUT (n_sites,) row or -1
-    uint64_t[::1] claim,                  # INOUT (n_sites,) or (n_slots,) scratch; carries nothing over
+    uint32_t[::1] claim,                  # INOUT (n_sites,) or (min(n_slots, n_virtual),) scratch; carries nothing over
+    int64_t[::1] claim_block,             # INOUT (1,) steps for which the claims hold; -1 if they are not clear
     const uint8_t[::1] edge,              # IN (n_sites,) directions that leave the lattice
     const int32_t[::1] step,              # IN (6,) site offset per direction
     const int32_t[::1] wrap,              # IN (6,) offset across a periodic boundary, 0 at a wall
@@ -385,7 +259,7 @@ def run_steps(
     const int32_t[::1] guest_row,         # IN (n_guests,) their sessile rows
     int64_t scale,                        # IN body cells per site-filling cell
     # CAR T cells
-    const int32_t[::1] walkers,           # IN (n,) motile rows of the CAR T cells of this place
+    const int32_t[::1] walkers,           # IN (n,) motile rows of the CAR T cells of this place, by uid
     const int64_t[::1] uid,               # IN (n_motile,)
     const int64_t[::1] weight,            # IN (n_motile,) [cells]
     int32_t[::1] site,                    # INOUT (n_motile,)
@@ -401,6 +275,7 @@ def run_steps(
     int32_t[::1] divide_at,               # INOUT (n_motile,) [tick]
     int32_t[::1] contact_site,            # INOUT (n_motile,)
     int64_t[::1] partner,                 # INOUT (n_motile,) uid
+    uint16_t[::1] engaged,                # INOUT (n_motile,) ticks spent in contact, or refractory, added up
     # cells that sit
     const int64_t[::1] s_uid,             # IN (n_sessile,)
     const int64_t[::1] s_weight,          # IN (n_sessile,) [cells]
@@ -425,14 +300,17 @@ def run_steps(
 ):
     """Run ``n_steps`` steps of ``step_ticks`` from ``tick``; return the number of ``killer`` entries."""
     cdef world_t p
-    cdef Py_ssize_t n = walkers.shape[0], i
-    cdef int32_t row, now, there
+    cdef step_t s
+    cdef Py_ssize_t n = walkers.shape[0], n_batches = (n + BATCH - 1) // BATCH, i
+    cdef int32_t row, there
     cdef int k
-    cdef int64_t recorded = 0, capacity = killer.shape[0]
+    cdef int64_t recorded = 0, capacity = killer.shape[0], block
     cdef words_t w
-    cdef uint64_t key, odd
     if n == 0:
         return 0
+    if n > MOST_WALKERS:
+        raise OverflowError(f"at most {MOST_WALKERS} CAR T cells in one place, got {n}")
+    p.shared = n_threads > 1
     p.site_code = &site_code[0] if site_code.shape[0] else NULL
     p.occupant = &occupant[0] if occupant.shape[0] else NULL
     p.claim = &claim[0] if claim.shape[0] else NULL
@@ -463,6 +341,8 @@ def run_steps(
     p.divide_at = &divide_at[0]
     p.contact_site = &contact_site[0]
     p.partner = &partner[0]
+    p.engaged = &engaged[0]
+    p.end = tick + n_steps * step_ticks
     p.s_uid = &s_uid[0] if s_uid.shape[0] else NULL
     p.s_weight = &s_weight[0] if s_uid.shape[0] else NULL
     p.s_site = &s_site[0] if s_uid.shape[0] else NULL
@@ -478,13 +358,21 @@ def run_steps(
     p.walk = walk_stream
     p.contact = contact_stream
     with nogil:
+        for i in range(n):
+            row = walkers[i]
+            engaged[row] += <uint16_t>max(min(free_at[row], p.end) - tick, 0)
         for k in range(n_steps):
-            now = tick + k * step_ticks
-            w = philox(seed, claim_stream, 0, <uint64_t>now, 0, 0)
-            key, odd = w.w0, w.w1
+            s.now = tick + k * step_ticks
+            block = s.now // (<int64_t>step_ticks * EPOCHS)
+            s.epoch = <uint32_t>(EPOCHS - 1 - (s.now // step_ticks) % EPOCHS)
+            if block != claim_block[0] and claim.shape[0]:
+                memset(p.claim, 255, claim.shape[0] * sizeof(uint32_t))
+            claim_block[0] = block
+            w = philox(seed, claim_stream, 0, <uint64_t>s.now, 0, 0)
+            s.key, s.odd = <uint32_t>w.w0, <uint32_t>w.w1 | 1
             for i in range(n):
                 row = walkers[i]
-                if kill_at[row] <= now:
+                if kill_at[row] <= s.now:
                     there = contact_site[row]
                     work_off(&p, row, &counts[0, 0])
                     if recorded < capacity:
@@ -492,12 +380,11 @@ def run_steps(
                         killed_site[recorded] = there
                         site_code[there] |= BOUND
                         recorded += 1
-            for i in prange(n, num_threads=n_threads, schedule="static"):
-                if free_at[walkers[i]] <= now:
-                    action[i] = propose(&p, walkers[i], now, key, odd, &destination[i])
-                else:
-                    action[i] = REST
-            for i in prange(n, num_threads=n_threads, schedule="static"):
-                if action[i] != REST:
-                    resolve(&p, walkers[i], action[i], destination[i], now, key, odd, &counts[threadid(), 0])
+            for i in prange(n_batches, num_threads=n_threads, schedule="static"):
+                propose_batch(&p, &walkers[0], i * BATCH, min((i + 1) * BATCH, n), &s, &action[0], &destination[0])
+            for i in prange(n_batches, num_threads=n_threads, schedule="static"):
+                resolve_batch(
+                    &p, &walkers[0], i * BATCH, min((i + 1) * BATCH, n), &s, &action[0], &destination[0],
+                    &counts[threadid(), 0],
+                )
     return recorded

@@ -10,6 +10,7 @@ from abm.processes.engagement import is_bound
 from abm.processes.fates import Nursery, due_rows, waiting_ticks
 from abm.state.columns import NEVER, NOWHERE, Array
 from abm.state.ledger import Entry
+from abm.state.places import MARROW
 from abm.state.state import State
 from abm.streams import Stream
 from abm.units import TICKS_PER_HOUR
@@ -103,8 +104,11 @@ class CarTPopulation:
         table.array("kill_at")[daughters] = NEVER
         table.array("contact_site")[daughters] = NOWHERE
         table.array("partner")[daughters] = -1
+        table.array("engaged")[daughters] = 0
         uids = table.array("uid")[daughters]
         table.array("due")[daughters] = self.first_due(state, uids)
+        for both in (mothers, daughters):
+            table.array("infusion")[both] = 0  # what has divided is lost no more as infused cells are
         resident = table.array("state")[mothers] == Programme.RESIDENT
         self._emit(state, mothers[resident], daughters[resident])
         # Draws of both halves are keyed by the daughter's uid: the mother's serves many divisions.
@@ -124,11 +128,12 @@ class CarTPopulation:
     def _go_on(self, state: State, rows: Array, keys: Array, draw: int) -> None:
         """Each half divides again, or becomes an effector, resident memory or exhausted."""
         table = state.motile
-        products, divisions, budgets, subsets = (
-            table.array(name)[rows] for name in ("product", "divisions", "budget", "subset")
+        products, divisions, budgets, subsets, places = (
+            table.array(name)[rows] for name in ("product", "divisions", "budget", "subset", "compartment")
         )
         again = state.draws.uniform(Stream.FATE, state.tick, keys, draw) < self.go_on[products]
         stays = state.draws.uniform(Stream.FATE, state.tick, keys, draw + DRAW_RESIDENT) < self.resident[products]
+        stays &= places == MARROW
         spent = divisions >= budgets
         programme = np.where(again, Programme.ACTIVATED, np.where(stays, Programme.RESIDENT, Programme.EFFECTOR))
         table.array("state")[rows] = np.where(spent, Programme.EXHAUSTED, programme)

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from abm._kernels import _diffusion
+from abm.processes.process import threads_for
 from abm.state.columns import Array
 from abm.state.lattice import AXES, Lattice
 
@@ -43,12 +44,12 @@ class FieldGrid:
         if n_threads < 1:
             raise ValueError(f"n_threads must be at least 1, got {n_threads}")
         self.lattice = lattice
-        self.n_threads = n_threads
         self.shape = tuple(max(sites // COARSENING, 1) for sites in lattice.shape)
         self.spacing = tuple(sites * lattice.spacing / voxels for sites, voxels in zip(lattice.shape, self.shape, strict=True))
         self.n_voxels = math.prod(self.shape)
+        self.n_threads = threads_for(self.n_voxels, n_threads)
         self.voxel_ml = math.prod(self.spacing) * ML_PER_UM3
-        self._work = np.empty((n_threads, max(self.shape) * _diffusion.WIDTH), np.float64)
+        self._work = np.empty((self.n_threads, max(self.shape) * _diffusion.WIDTH), np.float64)
         self._factors: dict[tuple[int, float, bool], tuple[Array, Array, Array]] = {}
 
     def empty(self) -> Array:

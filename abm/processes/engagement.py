@@ -7,7 +7,9 @@ import numpy as np
 
 from abm._kernels import _engagement
 from abm.celltypes.car_t import CAR_T, CarTParameters
+from abm.errors import InputError
 from abm.processes.lookup import contactable, homes, passable
+from abm.processes.process import threads_for
 from abm.state.columns import NEVER, Array
 from abm.state.kinds import KINDS, LEUKAEMIA, VOID, CellType
 from abm.state.lattice import UNCLAIMED
@@ -15,10 +17,11 @@ from abm.state.ledger import Entry
 from abm.state.places import Place
 from abm.state.state import State
 from abm.streams import Stream
-from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE
+from abm.units import TICK_SECONDS, TICKS_PER_HOUR, TICKS_PER_MINUTE, from_base
 
-PARALLEL_FROM = 20_000
-"""Fewer walkers than this run in one thread: waking threads 1e5 times costs seconds."""
+STEPS = (TICKS_PER_MINUTE, TICKS_PER_MINUTE // 2, 1)
+"""Ticks of a step: a cell moves at most one site in it."""
+ROUNDING = 1e-9
 NO_SITES = np.empty(0, np.int32)
 ANTIGENS = {"cd19": 0, "cd22": 1, "either": 2}
 
@@ -77,6 +80,21 @@ def parameter_row(product: CarTParameters, spacing: float, open_fraction: float,
     return [float(values[name]) for name in _engagement.PARAMETERS]
 
 
+def _step_of(products: list[CarTParameters], spacing: float, open_fraction: float) -> int:
+    """Return the ticks of one step: a minute, or the part of it in which the fastest product moves at most one site."""
+    for step in STEPS:
+        reach = spacing * open_fraction * (TICKS_PER_HOUR / step) * (1 + ROUNDING)
+        slow = [product.speed <= reach for product in products]
+        if all(slow):
+            return step
+    number = slow.index(False)
+    limit, given = (from_base(speed, "µm/min") for speed in (reach, products[number].speed))
+    raise InputError(
+        f"products[{number}].speed: must be at most {limit:.3g} µm/min on this lattice, one site in {TICK_SECONDS} s "
+        f"where {open_fraction:.0%} of the sites are open, got {given:g} µm/min"
+    )
+
+
 def _ticks(hours: float) -> int:
     return round(hours * TICKS_PER_HOUR)
 
@@ -94,10 +112,13 @@ class Engagement:
         See :func:`parameter_row`.
     period : int
         Ticks of one run.
-    step : int
-        Ticks of one step.
     n_threads : int
         Threads; the result does not depend on it.
+
+    Raises
+    ------
+    InputError
+        A product is faster than a cell can step here.
     """
 
     name = "engagement"
@@ -109,13 +130,12 @@ class Engagement:
         spacing: float,
         open_fraction: float,
         period: int,
-        step: int = TICKS_PER_MINUTE,
         n_threads: int = 1,
     ) -> None:
         self.period = period
-        self.step = step
+        self.step = _step_of(products, spacing, open_fraction)
         self.n_threads = n_threads
-        rows = [parameter_row(product, spacing, open_fraction, step) for product in products]
+        rows = [parameter_row(product, spacing, open_fraction, self.step) for product in products]
         self.parameters = np.array([[0.0] * _engagement.N_PARAMETERS, *rows])
         self.is_target = np.array([np.zeros(256, np.uint8)] + [contactable(targets_of(item)) for item in products])
         self.is_passable = np.array([np.zeros(256, np.uint8)] + [passable(targets_of(item)) for item in products])
@@ -139,16 +159,22 @@ class Engagement:
         motile, sessile = state.motile, state.sessile
         kinds, compartments = motile.arrays("kind", "compartment")
         walkers = np.flatnonzero((kinds == CAR_T.code) & (compartments == place.code)).astype(np.int32)
+        uids = motile.array("uid")
+        if (uids[1:] < uids[:-1]).any():  # a shuffled table
+            walkers = walkers[np.argsort(uids[walkers])]
         if len(walkers) == 0:
             return NO_SITES, NO_SITES
         slots = self._slots(state, place)
-        claim = np.full(len(slots), UNCLAIMED) if place.lattice is None else place.lattice.claim
-        n_threads = self.n_threads if len(walkers) >= PARALLEL_FROM else 1
+        claim, claim_block = np.empty(min(len(slots), place.n_sites), np.uint32), np.array([UNCLAIMED])
+        if place.lattice is not None:
+            claim, claim_block = place.lattice.claim, place.lattice.claim_block
+        n_threads = threads_for(len(walkers), self.n_threads)
         counts = np.zeros((n_threads, _engagement.N_COUNTS), np.int64)
         killer, site = (np.empty(len(walkers) if record else 0, np.int32) for _ in range(2))
         recorded = _engagement.run_steps(
             **_place_arrays(place),
             claim=claim,
+            claim_block=claim_block,
             slot_row=slots,
             n_virtual=0 if place.lattice else place.n_sites,
             guest_site=place.guest_site,
@@ -199,7 +225,7 @@ class Engagement:
 
 _MOTILE = (
     "uid", "weight", "site", "state", "subset", "product", "flags", "heading", "divisions", "budget", "free_at",
-    "kill_at", "divide_at", "contact_site", "partner",
+    "kill_at", "divide_at", "contact_site", "partner", "engaged",
 )  # fmt: skip
 _SESSILE = ("uid", "weight", "site", "kind", "flags", "cd19", "cd22")
 

@@ -13,11 +13,12 @@ import numpy as np
 from abm._kernels import _division
 from abm.processes.lookup import evictable, homes, movable
 from abm.state.columns import GUEST, LOCKED, NEVER, NOWHERE, Array
-from abm.state.kinds import KINDS, VOID
+from abm.state.kinds import KINDS
 from abm.state.ledger import Entry
-from abm.state.places import Place
+from abm.state.places import PERIPHERY, Place
 from abm.state.state import State
 from abm.state.table import CellTable
+from abm.state.weights import arrive
 from abm.streams import Stream
 from abm.units import TICKS_PER_HOUR
 
@@ -92,13 +93,23 @@ class Nursery:
         mothers, daughters : arrays of int64
             Rows of those that divided, and of the newborn, with all columns copied, weights kept,
             and both one division older.
+
+        Raises
+        ------
+        ValueError
+            Mothers that may evict are of a kind that itself gives way.
         """
         table = state.tables[table_name]
         table.reserve(len(rows))
+        if eviction > 0 and self.evictable[table.array("kind")[rows]].any():
+            raise ValueError("cells that evict others must be of kinds that do not give way themselves")
+        evicted = np.empty(0, np.uint8), np.empty(0, np.int32)
         if place.lattice is None:
-            sites, done = np.full(len(rows), NOWHERE), np.ones(len(rows), bool)
+            sites = np.full(len(rows), NOWHERE)
+            done = np.ones(len(rows), bool)
         else:
-            sites, done = self._find_sites(state, table_name, rows, place, eviction, crowded)
+            sites, evicted = self._find_sites(state, table_name, rows, place, eviction, crowded)
+            done = sites >= 0
         mothers, sites = rows[done], sites[done]
         kinds = table.array("kind")[mothers]
         state.ledger.add_rows(table.array("kind")[rows[~done]], place.code, Entry.BLOCKED, np.ones((~done).sum(), int))
@@ -106,11 +117,13 @@ class Nursery:
         copies = {name: table.array(name)[mothers] for name in table.schema}
         daughters = table.append(len(mothers), **{**copies, "uid": state.take_uids(len(mothers)), "site": sites})
         state.ledger.add_rows(kinds, place.code, Entry.BIRTH, copies["weight"])
+        self._evict(state, place, *evicted)  # now that the daughters have their rows
         return mothers, daughters
 
     def _find_sites(
         self, state: State, table_name: str, rows: Array, place: Place, eviction: float, crowded: bool
-    ) -> tuple[Array, Array]:
+    ) -> tuple[Array, tuple[Array, Array]]:
+        """Return the site of each daughter, -1 where the division waits, and kinds and rows of the evicted."""
         table, lattice = state.tables[table_name], place.lattice
         assert lattice is not None
         guests = (table.array("flags")[rows] & GUEST) != 0
@@ -152,11 +165,10 @@ class Nursery:
         order = np.cumsum(done) - 1
         full = served & done & ~guests
         lattice.occupant[sites[full]] = table.n_rows + order[full]
-        self._evict(state, place, evicted_kind, evicted_row)
-        return sites, done
+        return sites, (evicted_kind, evicted_row)
 
     def _evict(self, state: State, place: Place, kinds: Array, rows: Array) -> None:
-        """Book the evicted: they leave the lattice to the blood and die there (cause: displaced)."""
+        """Let the evicted go to the blood (cause: displaced); without one, or without a row, they are lost."""
         for kind in KINDS:
             if kind.home == "light":
                 count = int(np.count_nonzero(kinds == kind.code))
@@ -164,7 +176,8 @@ class Nursery:
                 continue
             gone = rows[kinds == kind.code]
             if len(gone):
-                table = state.tables[kind.home]
-                state.ledger.add_rows(kinds[kinds == kind.code], place.code, Entry.DISPLACED, table.array("weight")[gone])
-                table.array("kind")[gone] = VOID
-                table.n_dead += len(gone)
+                state.tables[kind.home].array("site")[gone] = NOWHERE  # their sites are taken already
+                if PERIPHERY in state.places:
+                    arrive(state, kind.home, gone, PERIPHERY, cause=Entry.DISPLACED)
+                else:
+                    state.remove(kind.home, gone, Entry.DISPLACED)

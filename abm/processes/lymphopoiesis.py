@@ -9,7 +9,7 @@ from abm.celltypes.b_lineage import MATURE_B, PRE_B, PRO_B, STAGES, BLineagePara
 from abm.celltypes.blast import BLAST, CD19_NEGATIVE_BLAST
 from abm.processes.fates import due_rows
 from abm.processes.placement import probe_voids
-from abm.state.columns import GUEST, Array
+from abm.state.columns import GUEST, NOWHERE, Array
 from abm.state.kinds import GUESTS_BIT
 from abm.state.ledger import Entry
 from abm.state.places import MARROW, PERIPHERY
@@ -61,9 +61,10 @@ class Lymphopoiesis:
     def _become_pre_b(self, state: State, rows: Array) -> None:
         table = state.sessile
         _change_kind(state, rows, PRE_B.code)
-        sites, flags = table.array("site")[rows], table.array("flags")[rows]
         lattice = state.places[MARROW].lattice
         assert lattice is not None
+        on_lattice = rows[table.array("site")[rows] != NOWHERE]  # the others were displaced to the blood
+        sites, flags = table.array("site")[on_lattice], table.array("flags")[on_lattice]
         full = (flags & GUEST) == 0
         lattice.site_code[sites[full]] = (lattice.site_code[sites[full]] & np.uint8(GUESTS_BIT)) | np.uint8(PRE_B.code)
         lattice.site_code[sites[~full]] |= GUESTS_BIT
@@ -79,7 +80,7 @@ class Lymphopoiesis:
         if len(rows) == 0:
             return
         since = table.array("due")[rows].copy()
-        arrive(state, "sessile", rows, PERIPHERY)
+        arrive(state, "sessile", rows[table.array("compartment")[rows] != PERIPHERY], PERIPHERY)
         _change_kind(state, rows, MATURE_B.code)
         endow(state, rows, self.parameters, since=since)
 
@@ -103,12 +104,9 @@ class Lymphopoiesis:
 
 
 def _change_kind(state: State, rows: Array, kind: int) -> None:
-    """Turn cells of one kind and place into another kind, and book them."""
-    if len(rows) == 0:
-        return
+    """Turn cells into another kind, and book them."""
     table = state.sessile
-    was, place = int(table.array("kind")[rows[0]]), int(table.array("compartment")[rows[0]])
-    total = int(table.array("weight")[rows].sum())
-    state.ledger.add(was, place, Entry.MATURED_OUT, total)
-    state.ledger.add(kind, place, Entry.MATURED_IN, total)
+    kinds, places, weights = (table.array(name)[rows] for name in ("kind", "compartment", "weight"))
+    state.ledger.add_rows(kinds, places, Entry.MATURED_OUT, weights)
+    state.ledger.add_rows(np.full(len(rows), kind), places, Entry.MATURED_IN, weights)
     table.array("kind")[rows] = kind

@@ -9,12 +9,15 @@ import numpy as np
 
 from abm._kernels import _exchange
 from abm.processes.lookup import exchangeable, homes
-from abm.state.columns import GUEST, LOCKED
-from abm.state.kinds import VOID
+from abm.processes.process import threads_for
+from abm.state.columns import LOCKED, Array
+from abm.state.kinds import KINDS
 from abm.state.places import Place
 from abm.state.state import State
 from abm.state.weights import index_guests
+from abm.state.weights_room import guests_of
 from abm.streams import Stream
+from abm.units import TICKS_PER_HOUR
 
 DRAW_AXIS, DRAW_OFFSET = 2**32, 2**32 + 1
 """Draw numbers of a sweep, far from those of its pairs."""
@@ -33,21 +36,20 @@ class Motility:
         Lattice spacing [µm].
     period : int
         Ticks of one run.
-    hours : float
-        The same in hours.
     n_threads : int
         Threads; the result does not depend on it.
     """
 
     name = "motility"
 
-    def __init__(self, diffusivity: float, *, spacing: float, period: int, hours: float, n_threads: int = 1) -> None:
+    def __init__(self, diffusivity: float, *, spacing: float, period: int, n_threads: int = 1) -> None:
         self.period = period
         self.n_threads = n_threads
-        chance = DIMENSIONLESS_WALK * diffusivity * hours / spacing**2
+        chance = DIMENSIONLESS_WALK * diffusivity * (period / TICKS_PER_HOUR) / spacing**2
         self.n_sweeps = max(1, math.ceil(chance))
         self.chance = chance / self.n_sweeps
         self.mobile = exchangeable()
+        self.walking = [kind.code for kind in KINDS if kind.mobile]
         self.home = homes()
 
     def run(self, state: State) -> None:
@@ -90,20 +92,23 @@ class Motility:
             seed=state.draws.seed,
             stream=Stream.SWAP,
             tick=state.tick + sweep * 2**40 + place.code * 2**56,
-            n_threads=self.n_threads,
+            n_threads=threads_for(lattice.n_sites, self.n_threads),
         )
 
     def _walk_guests(self, state: State, place: Place) -> None:
-        """Let sessile guests step where a full cell could have changed places."""
-        lattice, table = place.lattice, state.sessile
+        """Let guests of mobile kinds step where a full cell could have changed places."""
+        for name, table in state.tables.items():
+            rows = guests_of(state, name, place)
+            kinds, flags = table.array("kind")[rows], table.array("flags")[rows]
+            rows = rows[np.isin(kinds, self.walking) & ((flags & LOCKED) == 0)]
+            if len(rows):
+                table.array("site")[rows] = self._walked(state, place, table.array("uid")[rows], table.array("site")[rows])
+        index_guests(state, place)
+
+    def _walked(self, state: State, place: Place, uids: Array, sites: Array) -> Array:
+        """Return where guests stand after the sweeps."""
+        lattice = place.lattice
         assert lattice is not None
-        flags = table.array("flags")
-        candidates = np.flatnonzero((flags & GUEST) != 0)
-        if len(candidates) == 0:
-            return
-        kinds, places = table.array("kind")[candidates], table.array("compartment")[candidates]
-        rows = candidates[(kinds != VOID) & (places == place.code) & ((flags[candidates] & LOCKED) == 0)]
-        uids, sites = table.array("uid")[rows], table.array("site")[rows]
         for sweep in range(self.n_sweeps):
             chance = self.chance * sum(length > 1 for length in lattice.shape) / 3  # as in a sweep
             steps = state.draws.uniform(Stream.GUEST_WALK, state.tick, uids, 2 * sweep) < chance
@@ -116,5 +121,4 @@ class Motility:
             walled = leaves & (lattice.wrap[direction] == 0)
             there = np.where(walled, sites, there)
             sites = np.where(steps & ((self.mobile[lattice.site_code[there]] & 1) != 0), there, sites)
-        table.array("site")[rows] = sites
-        index_guests(state, place)
+        return sites

@@ -3,8 +3,9 @@
 
 A process changes the state. It is built once per run from its parameters, knows nothing of Mesa,
 files or other processes, keeps no state of its own (what must survive a checkpoint stands in
-:class:`~abm.state.state.State`), and draws only through ``state.draws`` with its own streams. One that must prepare the state, such as
-by scheduling the first fates of its cells, also has a method ``start(state)``, called once.
+:class:`~abm.state.state.State`), and draws only through ``state.draws`` with its own streams. One that
+must prepare the state, such as by scheduling the first fates of its cells, also has a method
+``start(state)``, called once.
 """
 
 from __future__ import annotations
@@ -12,6 +13,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from abm.state.state import State
+
+PARALLEL_FROM = 20_000
+"""Fewer items than this are worked off in one thread: waking threads 1e5 times costs seconds."""
+
+
+def threads_for(n_items: int, n_threads: int) -> int:
+    """Return how many of the threads are worth waking for a kernel call over ``n_items``."""
+    return n_threads if n_items >= PARALLEL_FROM else 1
 
 
 class Process(Protocol):

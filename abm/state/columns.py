@@ -98,11 +98,12 @@ class SessileColumns(CellColumns):
 
 
 class MotileColumns(CellColumns):
-    """Columns of cells that walk: CAR T cells and host T cells."""
+    """Columns of T cells: CAR T cells, which walk, and host T cells, which exchange places with neighbours."""
 
     state = Column("u1", "", "programme: memory, activated, effector, exhausted, resident memory")
     subset = Column("u1", "", "4 for CD4, 8 for CD8")
     product = Column("u1", "", "infused product; 0 for host cells")
+    infusion = Column("u1", "", "part of an infusion whose early loss the cell still undergoes, numbered as given; 0 for none")
     heading = Column("u1", "", "direction of the persistent walk")
     budget = Column("u1", "", "divisions allowed before exhaustion")
     free_at = Column("i4", "", "tick from which the cell is free to test contacts")
@@ -110,6 +111,7 @@ class MotileColumns(CellColumns):
     divide_at = Column("i4", "", "tick of the next division", NEVER)
     contact_site = Column("i4", "", "site of the bound target, or -1", NOWHERE)
     partner = Column("i8", "", "uid of the bound target, or -1", -1)
+    engaged = Column("u2", "", "ticks spent in contact, or refractory after it, since cytokines were last secreted")
 
 
 def columns_of(owner: type) -> dict[str, Column]:

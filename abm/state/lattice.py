@@ -5,12 +5,20 @@ from __future__ import annotations
 
 import numpy as np
 
+from abm.errors import shown
 from abm.state.columns import Array
 from abm.state.kinds import KIND_BITS, SOLID
 
 AXES = 3
 NO_OCCUPANT = -1
-UNCLAIMED = np.uint64(2**64 - 1)
+UNCLAIMED = -1
+"""``claim_block`` of claims that hold for no step."""
+MOST_SITES = int(np.iinfo(np.int32).max)
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Write a shape as in a scenario, such as ``[64, 64, 64]``."""
+    return f"[{', '.join(map(shown, shape))}]"
 
 
 class Lattice:
@@ -31,6 +39,8 @@ class Lattice:
 
     Attributes
     ----------
+    bone, lumen : (n,) array of int32
+        Solid sites that are bone, and those inside a sinusoid; for views alone.
     sinusoid : (n,) array of int32
         Open sites that line a vessel, where cells enter and leave; empty if there is none.
     adherent : (n_sites,) array of bool
@@ -42,8 +52,8 @@ class Lattice:
         self.spacing = spacing
         self.periodic = periodic
         self.n_sites = int(np.prod(shape, dtype=np.int64))
-        if self.n_sites > np.iinfo(np.int32).max:
-            raise OverflowError(f"a lattice holds at most {np.iinfo(np.int32).max} sites, {self.n_sites} wanted")
+        if self.n_sites > MOST_SITES:
+            raise OverflowError(f"a lattice holds at most {MOST_SITES} sites, {self.n_sites} wanted")
         self.strides = np.array([shape[1] * shape[2], shape[2], 1], np.int32)
         self.directions = np.array([d for d in range(2 * AXES) if shape[d // 2] > 1], np.uint8)
         # Step of each direction, and the step that replaces it across a periodic boundary (0 at a wall).
@@ -54,7 +64,10 @@ class Lattice:
         self.edge = self._edges()
         self.site_code = np.zeros(self.n_sites, np.uint8)
         self.occupant = np.full(self.n_sites, NO_OCCUPANT, np.int32)
-        self.claim = np.full(self.n_sites, UNCLAIMED, np.uint64)
+        self.claim = np.empty(self.n_sites, np.uint32)
+        self.claim_block = np.array([UNCLAIMED])
+        self.bone = np.empty(0, np.int32)
+        self.lumen = np.empty(0, np.int32)
         self.sinusoid = np.empty(0, np.int32)
         self.adherent = np.empty(0, np.bool_)
 
@@ -91,4 +104,5 @@ class Lattice:
     @property
     def nbytes(self) -> int:
         """Bytes allocated."""
-        return sum(a.nbytes for a in (self.edge, self.site_code, self.occupant, self.claim, self.sinusoid, self.adherent))
+        sites = (self.bone, self.lumen, self.sinusoid, self.adherent)
+        return sum(array.nbytes for array in (self.edge, self.site_code, self.occupant, self.claim, *sites))

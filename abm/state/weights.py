@@ -189,8 +189,10 @@ def cut(state: State, table_name: str, rows: Array, limit: int) -> tuple[Array, 
     rows = np.asarray(rows, np.int64)
     require_free(state, table_name, rows)
     weights, uids = (state.tables[table_name].array(name)[rows] for name in ("weight", "uid"))
+    further = (weights - 1) // limit
+    state.tables[table_name].reserve(int(further.sum()))  # before anything so long is made
     position = np.argsort(uids, kind="stable")
-    position = np.repeat(position, (weights[position] - 1) // limit)
+    position = np.repeat(position, further[position])
     born = bud(state, table_name, rows[position], np.full(len(position), limit, np.int64))
     return np.concatenate([rows, born]), np.concatenate([np.arange(len(rows)), position])
 
@@ -207,7 +209,9 @@ def leave_lattice(state: State, table_name: str, rows: Array) -> None:
     table.array("flags")[rows] &= ~GUEST
 
 
-def arrive(state: State, table_name: str, rows: Array, place_code: int, sites: Array | None = None) -> Array:
+def arrive(
+    state: State, table_name: str, rows: Array, place_code: int, sites: Array | None = None, *, cause: Entry = Entry.DEPARTED
+) -> Array:
     """Move whole agents to another place, cut up where they exceed its S, and book them.
 
     In a lattice an agent of S cells becomes full if its site is void, the oldest uid first; any other
@@ -226,6 +230,8 @@ def arrive(state: State, table_name: str, rows: Array, place_code: int, sites: A
     sites : int or (n,) array of int, optional
         A site for each, in a place with a lattice; pieces share it. To give each its own,
         :func:`cut` first.
+    cause : Entry
+        What to book in the place that they leave.
 
     Returns
     -------
@@ -247,7 +253,7 @@ def arrive(state: State, table_name: str, rows: Array, place_code: int, sites: A
     table = state.tables[table_name]
     kinds, weights, origins = (table.array(name)[rows] for name in ("kind", "weight", "compartment"))
     leave_lattice(state, table_name, rows)
-    state.ledger.add_rows(kinds, origins, Entry.DEPARTED, weights)
+    state.ledger.add_rows(kinds, origins, cause, weights)
     state.ledger.add_rows(kinds, place_code, Entry.ARRIVED, weights)
     table.array("compartment")[rows] = place_code
     if place.lattice is not None:

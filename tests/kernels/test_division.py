@@ -12,10 +12,10 @@ from abm._kernels import _division
 from abm.celltypes import BACKGROUND, BLAST, CAR_T, HOST_T, MACROPHAGE, MATURE_B, PRE_B
 from abm.processes.fates import Nursery
 from abm.processes.lookup import NORMAL_LINEAGES, evictable, homes, movable
-from abm.state.columns import GUEST, LOCKED
+from abm.state.columns import GUEST, LOCKED, NOWHERE
 from abm.state.kinds import BOUND_BIT, GUESTS_BIT, KINDS, SOLID, VOID
 from abm.state.ledger import Entry
-from abm.state.places import MARROW
+from abm.state.places import MARROW, PERIPHERY, Place
 from abm.state.state import State
 from abm.streams import Stream
 from tests.kernels.scenes import add, crowd, empty_state, kinds, picture, shuffle_rows, strip
@@ -152,6 +152,39 @@ def test_without_room_a_normal_neighbour_is_evicted(victim: Any) -> None:
     assert kinds(state) == [BLAST.code, BLAST.code, SOLID]
     assert state.ledger.total(Entry.DISPLACED, victim.code) == 1
     state.check()
+
+
+@pytest.mark.parametrize("victim", [PRE_B, HOST_T])
+def test_the_evicted_go_to_the_blood_where_there_is_one(victim: Any) -> None:
+    state = strip(BLAST, victim, SOLID)
+    state.places[PERIPHERY] = Place(PERIPHERY, 1, 100)
+    divide(state, eviction=1.0)
+    table = state.table_of(victim.code)
+    row = int(np.flatnonzero(table.array("kind") == victim.code)[0])
+    assert (table.array("compartment")[row], table.array("site")[row]) == (PERIPHERY, NOWHERE)
+    assert state.ledger.book[victim.code, MARROW, Entry.DISPLACED] == 1
+    assert state.ledger.book[victim.code, PERIPHERY, Entry.ARRIVED] == 1
+    state.check()
+
+
+def test_directions_are_equally_likely_whatever_bars_some() -> None:
+    """Beside two barred neighbours, the four others get a quarter each (chi-square, false alarm 1e-4)."""
+    found = np.zeros(6, int)
+    for seed in range(4000):
+        state = empty_state((3, 3, 3), WRAPPED, seed=seed)
+        add(state, BLAST, [13])
+        lattice = state.places[MARROW].lattice
+        around = [lattice.neighbour(13, direction) for direction in range(6)]
+        lattice.site_code[[around[0], around[1]]] = SOLID
+        divide(state)
+        found[around.index(int(state.sessile.array("site")[1]))] += 1
+    assert found[:2].sum() == 0
+    assert ((found[2:] - 1000.0) ** 2 / 1000).sum() < 21.1
+
+
+def test_mothers_that_give_way_may_not_evict() -> None:
+    with pytest.raises(ValueError, match="do not give way themselves"):
+        divide(strip(PRE_B, PRE_B), eviction=1.0)
 
 
 @pytest.mark.parametrize("neighbour", [BLAST, CAR_T, MACROPHAGE])

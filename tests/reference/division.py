@@ -10,6 +10,8 @@ from abm.streams import Stream
 from tests.reference.board import Board, Cell, Site
 from tests.reference.philox import below, philox, to_uniform
 
+LOW = 0xFFFFFFFF
+
 
 @dataclass
 class Birth:
@@ -54,9 +56,12 @@ def _serve(
     movable: Callable[[Site], bool], evictable: Callable[[Site], bool],
 ) -> Birth:  # fmt: skip
     n = len(board.directions)
-    start = below(words[0] >> 32, n)
-    round_trip = board.directions[start:] + board.directions[:start]
-    chains = [found for way in round_trip if (found := chain(board, mother.site, *way, reach, movable))]
+    pieces = [words[0] >> 32, words[0] & LOW, words[2] >> 32, words[2] & LOW, words[3] & LOW]
+    ways = list(board.directions)
+    for last, piece in zip(range(n - 1, 0, -1), pieces, strict=False):
+        other = below(piece, last + 1)
+        ways[last], ways[other] = ways[other], ways[last]
+    chains = [found for way in ways if (found := chain(board, mother.site, *way, reach, movable))]
     if chains:
         nearest = min(chains, key=len)  # of equals the first
         if guest:
@@ -65,7 +70,7 @@ def _serve(
             board.exchange(full, empty)
         return Birth(_fill(board, nearest[0], mother, row))
     if not guest and to_uniform(words[1]) < eviction:
-        for way in round_trip:
+        for way in ways:
             there = board.neighbour(mother.site, *way)
             if there is not None and there != mother.site and evictable(board.sites[there]):
                 site = board.sites[there]

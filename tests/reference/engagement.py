@@ -24,8 +24,8 @@ from tests.reference.philox import below, philox, to_uniform
 MEMORY, ACTIVATED, EFFECTOR, EXHAUSTED, RESIDENT = range(5)
 FUNCTION = ("function_memory", "function_activated", "function_effector", "function_exhausted", "function_resident")
 CD19, CD22, EITHER = range(3)
-MASK40 = 2**40 - 1
-MOTILE = ("state", "heading", "divisions", "budget", "free_at", "kill_at", "divide_at", "contact_site", "partner")
+RANKS = 2**26
+MOTILE = ("state", "heading", "divisions", "budget", "free_at", "kill_at", "divide_at", "contact_site", "partner", "engaged")
 SESSILE = ("kind", "flags", "site")
 
 
@@ -53,6 +53,7 @@ class CarT(Cell):
     divide_at: int
     contact_site: int
     partner: int
+    engaged: int = 0
 
 
 @dataclass(eq=False)
@@ -94,12 +95,12 @@ def low(word: int) -> int:
     return word & 0xFFFFFFFF
 
 
-def ticket(uid: int, key: int, odd: int) -> int:
-    """Scramble the low 40 bits of a uid one to one: xor, then twice an odd factor and a folding."""
-    x = (uid ^ key) & MASK40
-    for factor in (odd | 1, 0x9E3779B97F):
-        x = x * factor & MASK40
-        x ^= x >> 20
+def ticket(rank: int, key: int, odd: int) -> int:
+    """Scramble a rank one to one: xor, then twice an odd factor and a folding."""
+    x = (rank ^ key) % RANKS
+    for factor in (odd | 1, 0x9E3779B1):
+        x = x * factor % RANKS
+        x ^= x >> 13
     return x
 
 
@@ -118,7 +119,8 @@ class Block:
     scale: int
     seed: int
     n_virtual: int = 0
-    slots: list[Sitter] = field(default_factory=list)
+    slots: dict[int, list[Sitter]] = field(default_factory=dict)
+    end: int = NEVER
     weighted: bool = True
     counts: Counter[str] = field(default_factory=Counter)
     killed: Counter[int] = field(default_factory=Counter)
@@ -129,10 +131,20 @@ class Block:
             if sitter.guest and sitter.kind != VOID:
                 self.guests.setdefault(sitter.site, []).append(sitter)
 
-    def list_slots(self) -> None:
-        """Give the living targets of a mixed place the first of its virtual sites, by uid; done once a call."""
+    def begin(self, tick: int, end: int) -> None:
+        """Start a call that carries the block from a tick to another."""
+        self.end = end
+        for cell in self.walkers:
+            cell.engaged += len(range(tick, min(cell.free_at, end)))
+        self.deal_slots()
+
+    def deal_slots(self) -> None:
+        """Deal the living targets of a mixed place out to its virtual sites in turn, by uid."""
         any_target = frozenset().union(*(one.targets for one in self.products if one is not None))
-        self.slots = sorted((one for one in self.sitters if one.kind in any_target), key=lambda one: one.uid)
+        targets = sorted((one for one in self.sitters if one.kind in any_target), key=lambda one: one.uid)
+        self.slots = {}
+        for number, one in enumerate(targets):
+            self.slots.setdefault(number % max(self.n_virtual, 1), []).append(one)
 
     # --- a minute ---------------------------------------------------------------------------------
 
@@ -142,8 +154,9 @@ class Block:
                 self.end_synapse(cell)
         wishes = [wish for cell in self.walkers if cell.free_at <= tick and (wish := self.wish(cell, tick))]
         key, odd, _, _ = philox(self.seed, Stream.CLAIM, 0, tick, 0, 0)
+        rank = {cell.uid: number for number, cell in enumerate(sorted(self.walkers, key=lambda one: one.uid))}
         served: dict[int, CarT] = {}
-        for wish in sorted(wishes, key=lambda one: ticket(one.cell.uid, key, odd)):
+        for wish in sorted(wishes, key=lambda one: ticket(rank[one.cell.uid], key, odd)):
             if wish.needs_the_site:
                 served.setdefault(wish.where, wish.cell)
         for wish in wishes:
@@ -175,8 +188,8 @@ class Block:
         tests = chance(low(words[0]), q["test"]) and chance(high(words[2]), q["bind"])
         if self.board is None:
             slot = below(high(words[0]), self.n_virtual)
-            met = self.slots[slot] if slot < len(self.slots) else None
-            return Wish(cell, slot, True, met) if met and tests and met.kind in product.targets else None
+            met = [one for one in self.slots.get(slot, []) if one.kind in product.targets]
+            return Wish(cell, slot, True) if met and tests else None
         if not self.board.directions:
             return None
         axis, way = self.board.directions[below(high(words[0]), len(self.board.directions))]
@@ -198,17 +211,18 @@ class Block:
     # --- contacts ---------------------------------------------------------------------------------
 
     def candidates(self, wish: Wish) -> list[Sitter]:
-        """Return every unlocked target on the site: the full cell, then the guests by uid."""
+        """Return every unlocked target on the site: the full cell, then the guests by uid; in a mixed place all there, by uid."""
         product = self.products[wish.cell.product]
         assert product is not None
-        guests = [] if self.board is None else self.guests.get(wish.where, [])
+        others = self.slots[wish.where] if self.board is None else self.guests.get(wish.where, [])
         found = [wish.target] if wish.target is not None else []
-        return found + [one for one in guests if one.kind in product.targets and not one.locked]
+        return found + [one for one in others if one.kind in product.targets and not one.locked]
 
     def touch(self, wish: Wish, tick: int) -> None:
         busy = [self.meet(wish.cell, target, nth, tick) for nth, target in enumerate(self.candidates(wish))]
         if sum(busy) > 0:
             wish.cell.free_at = tick + sum(busy)
+            wish.cell.engaged += min(wish.cell.free_at, self.end) - tick
 
     def meet(self, cell: CarT, target: Sitter, nth: int, tick: int) -> int:
         """Carry one contact; return for how many ticks the CAR T cell is busy with it."""

@@ -52,6 +52,16 @@ def test_processes_act_in_their_order_whenever_their_period_begins(state: State)
     ]  # fmt: skip
 
 
+def test_while_it_is_quiet_the_coarse_list_runs(state: State) -> None:
+    diary: list[tuple[int, str]] = []
+    fine, coarse = Scribe("fine", 40, diary), Scribe("coarse", 120, diary)
+    schedule = Schedule([fine], coarse=[coarse], is_quiet=lambda state: 120 <= state.tick < 360)
+    schedule.advance(state, 440)
+    assert diary == [
+        (0, "fine"), (40, "fine"), (80, "fine"), (120, "coarse"), (240, "coarse"), (360, "fine"), (400, "fine"),
+    ]  # fmt: skip
+
+
 def test_periods_without_a_common_shortest_meet_at_their_divisor(state: State) -> None:
     diary: list[tuple[int, str]] = []
     schedule = Schedule([Scribe("a", 60, diary), Scribe("b", 40, diary)])

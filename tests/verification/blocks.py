@@ -134,7 +134,7 @@ class Mixing:
         place = state.places[MARROW]
         lattice = place.lattice
         assert lattice is not None
-        key = state.draws.word(Stream.SHUFFLE, state.tick, 0, DRAW_MIX, 0)
+        key = state.draws.word(Stream.BACKGROUND, state.tick, 0, DRAW_MIX, 0)
         there = np.random.default_rng(int(key)).permutation(lattice.n_sites).astype(np.int32)
         motile, sessile = state.motile, state.sessile
         bound = np.flatnonzero((motile.array("kind") != VOID) & (motile.array("kill_at") != NEVER))
@@ -154,7 +154,7 @@ class Mixing:
             sites[full] = there[sites[full]]
             guests = guests_of(state, name, place)
             uids = table.array("uid")[guests]
-            sites[guests] = state.draws.integers(lattice.n_sites, Stream.SHUFFLE, state.tick, uids, DRAW_GUESTS)
+            sites[guests] = state.draws.integers(lattice.n_sites, Stream.BACKGROUND, state.tick, uids, DRAW_GUESTS)
         motile.array("contact_site")[bound] = sessile.array("site")[targets]
         index_guests(state, place)
 
@@ -199,7 +199,7 @@ def processes_of(block: Block) -> list[Process]:
     if block.founders:
         found.append(Engagement([block.product], spacing=SPACING, open_fraction=1.0, period=PERIOD))
     found.append(
-        Motility(block.blasts.motility, spacing=SPACING, period=PERIOD, hours=PERIOD / TICKS_PER_HOUR)
+        Motility(block.blasts.motility, spacing=SPACING, period=PERIOD)
     )
     if block.founders:
         found.append(CarTPopulation([block.product], il15_sensitivity=0.0, retry=1.0, period=PERIOD))

@@ -64,11 +64,18 @@ def add_macrophages(state: State, sites: list[int]) -> np.ndarray:
     return state.add_cells(MACROPHAGE.code, MARROW, Entry.INITIAL, len(sites), site=np.array(sites), weight=scale, mood=1.0)
 
 
+def engage(state: State, ticks: int) -> None:
+    """Count the contacts of the next ticks, as engagement does."""
+    engaged, free_at = state.motile.arrays("engaged", "free_at")
+    engaged[:] = np.clip(free_at - state.tick, 0, ticks)
+
+
 def advance(state: State, days: float, *processes: object) -> None:
     """Run processes of one period, in order, for some days."""
     period = processes[0].period  # type: ignore[attr-defined]
     end = state.tick + round(days * TICKS_PER_DAY)
     while state.tick < end:
+        engage(state, period)
         for process in processes:
             process.run(state)  # type: ignore[attr-defined]
         state.tick += period

@@ -17,6 +17,7 @@ from abm.state.ledger import Entry
 from abm.state.places import MARROW, Place
 from abm.state.state import State
 from abm.streams import Draws
+from tests.contract.shuffling import shuffle
 
 VESSEL = 4
 
@@ -66,17 +67,6 @@ def put(state: State, kind: int, place: int, count: int, /, weight: int | None =
             if KINDS[kind].target:
                 where.lattice.site_code[columns["site"]] |= GUESTS_BIT
     return state.add_cells(kind, place, Entry.INITIAL, count, weight=weight, **columns)
-
-
-def shuffle(state: State, seed: int = 0) -> None:
-    """Bring the rows of both tables into another order; nothing else changes."""
-    rng = np.random.default_rng(seed)
-    state.compact()
-    for name, table in state.tables.items():
-        order = rng.permutation(table.n_rows)
-        for column in table.schema:
-            table.array(column)[:] = table.array(column)[order].copy()
-        state._relink(name)
 
 
 def by_uid(state: State, name: str) -> dict[str, Any]:

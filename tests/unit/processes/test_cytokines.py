@@ -15,6 +15,7 @@ from abm.processes.macrophages import Il6Parameters
 from abm.processes.relaxation import relax
 from abm.state.places import MARROW, PERIPHERY
 from abm.state.state import State
+from abm.units import TICKS_PER_DAY
 from tests.unit.processes.body_state import KILOGRAMS, add_car_t, add_macrophages, advance, body_state
 
 PARAMETERS = CytokineParameters()
@@ -62,6 +63,19 @@ def test_only_engaged_car_t_cells_secrete() -> None:
     assert value(state, "ifn_gamma") == 0.0
 
 
+def test_part_of_a_period_in_contact_secretes_that_part() -> None:
+    """Two cells for a quarter of it each, one for half of it, and half of what one secretes all the time."""
+    quarter = Cytokines.period // 4
+    levels = []
+    for sites, busy in (([7, 8], quarter), ([7], 2 * quarter), ([7], 4 * quarter)):
+        state = body_state()
+        add_car_t(state, sites, free_at=busy)
+        advance(state, Cytokines.period / TICKS_PER_DAY, cytokines())
+        levels.append((amount(state), value(state, "ifn_gamma")))
+    assert levels[0] == pytest.approx(levels[1], rel=1e-6)
+    assert levels[1] == pytest.approx([half / 2 for half in levels[2]], rel=1e-6)
+
+
 def test_field_counts_lattice_cells_and_serum_counts_body_cells() -> None:
     one, guests = body_state(scale=100), body_state(scale=100)
     add_car_t(one, [7])
@@ -91,7 +105,7 @@ def test_an_unknown_product_is_refused() -> None:
     state = body_state()
     add_car_t(state, [7], product=3)
     with pytest.raises(ValueError, match="of product 3, but secretion is known of 1 to 2"):
-        cytokines().run(state)
+        advance(state, Cytokines.period / TICKS_PER_DAY, cytokines())
 
 
 def test_systemic_ifn_gamma_by_hand() -> None:
@@ -181,7 +195,8 @@ def test_debris_and_tnf_amplify() -> None:
     before = value(amplified, "il6")
     amplified.body["kills"] = np.array([1e12])
     advance(amplified, 0.5, process)
-    assert value(amplified, "debris") == pytest.approx(1e12 / KILOGRAMS * math.exp(-1.0), rel=0.01)
+    age = 0.5 - Cytokines.period / TICKS_PER_DAY / 2  # the kills spread over the first period
+    assert value(amplified, "debris") == pytest.approx(1e12 / KILOGRAMS * math.exp(-2 * age), rel=0.001)
     assert value(amplified, "il6") > 1.5 * before
     assert value(amplified, "ldh") > 5
 
@@ -219,11 +234,11 @@ def test_halving_the_step_changes_nothing_visible() -> None:
         add_macrophages(state, sites[:160].tolist())
         add_car_t(state, sites[160:200].tolist())
         process = kind(PARAMETERS, BY_PRODUCT)
-        for day in range(6):
-            state.body["kills"] = np.array([1e10 * day])
-            if day == 4:
+        while state.tick < 6 * TICKS_PER_DAY:
+            state.body["kills"] = np.array([1e10 * (state.tick + kind.period) / TICKS_PER_DAY])
+            if state.tick == 4 * TICKS_PER_DAY:
                 state.motile.array("free_at")[:] = 0
-            advance(state, 1.0, process)
+            advance(state, kind.period / TICKS_PER_DAY, process)
         results.append({name: value(state, name) for name in ("il6", "crp", "ferritin", "ldh", "debris", "ifn_gamma")})
     for name, coarse in results[0].items():
         assert coarse == pytest.approx(results[1][name], rel=0.01, abs=1e-9), name

@@ -8,7 +8,7 @@ import pytest
 
 from abm.celltypes import BLAST, CD19_NEGATIVE_BLAST
 from abm.celltypes.blast import BlastParameters
-from abm.processes.leukaemia import CLONES_AT_START, MOST_CLONES, Leukaemia
+from abm.processes.leukaemia import CLONES_AT_START, MOST_CLONES, MOST_MOLECULES, Leukaemia
 from abm.state.ledger import Entry
 from abm.state.places import PERIPHERY, Place
 from abm.state.state import State
@@ -54,6 +54,20 @@ def test_late_clones_share_the_last_number() -> None:
     state = grown(clones_before=MOST_CLONES - 3, cd19_loss=1e-6)
     clones = negative_clones(state)
     assert clones == [MOST_CLONES - 2, MOST_CLONES - 1, MOST_CLONES]
+
+
+def test_drift_ends_before_the_numbers_do() -> None:
+    state = State(Draws(2), [Place(PERIPHERY, SCALE, 10_000)])
+    state.add_cells(BLAST.code, PERIPHERY, Entry.INITIAL, 2000, weight=SCALE, cd19=9e11, cd22=9e11, clone=1)
+    process = Leukaemia(BlastParameters(net_growth=2, death=0, antigen_drift=1), period=TICKS_PER_HOUR)
+    process.start(state)
+    for _ in range(12):
+        process.run(state)
+        state.tick += process.period
+    for name in ("cd19", "cd22"):
+        values = state.sessile.array(name)
+        assert values.max() == MOST_MOLECULES
+        assert values.min() < 3e11
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.01])

@@ -61,6 +61,21 @@ def test_healthy_pools_of_the_start_stay() -> None:
         assert means[kind.code] == pytest.approx(before[kind.code], rel=0.15)
 
 
+def test_precursors_displaced_to_the_blood_live_on_there() -> None:
+    """They age, mature or die as in marrow, and touch no site of it."""
+    state = make_state()
+    state.body["effect_pro_b"] = np.array([0.0])
+    endow(state, put(state, PRO_B.code, PERIPHERY, 400), PARAMETERS)
+    codes = marrow(state).site_code.copy()
+    means = run(state, 3, process(100))
+    assert means[PRE_B.code] > 0
+    book = state.ledger.book
+    matured = book[MATURE_B.code, PERIPHERY, Entry.MATURED_IN]
+    assert 0.05 < matured / book[PRE_B.code, PERIPHERY, Entry.MATURED_IN] < 0.2
+    assert book[:, :, [Entry.ARRIVED, Entry.DEPARTED]].sum() == 0
+    np.testing.assert_array_equal(marrow(state).site_code, codes)
+
+
 @pytest.mark.parametrize(("blasts", "effect"), [(1500, 1.0), (0, 0.25), (3000, 1.0)])
 def test_leukaemia_and_drugs_slow_the_influx(blasts: int, effect: float) -> None:
     state = make_state()

@@ -66,8 +66,8 @@ def test_starts_empty() -> None:
     assert lattice.n_sites == lattice.n_open == 60
     assert not lattice.kinds().any()
     assert (lattice.occupant == NO_OCCUPANT).all()
-    assert (lattice.claim == UNCLAIMED).all()
-    assert lattice.nbytes >= 60 * (1 + 1 + 4 + 8)
+    assert lattice.claim_block[0] == UNCLAIMED
+    assert lattice.nbytes >= 60 * (1 + 1 + 4 + 4)
 
 
 def test_kinds_and_open_sites_ignore_marks() -> None:
