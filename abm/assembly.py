@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from abm.celltypes.b_lineage import STAGES, endow, seed_mature_b
+from abm.celltypes.b_lineage import seed_mature_b
 from abm.celltypes.blast import BLAST, CD19_NEGATIVE_BLAST
 from abm.celltypes.car_t import COSTIMULATION
 from abm.celltypes.host_t import seed_host_t
@@ -22,7 +22,9 @@ from abm.processes.host_t import HostTRecovery
 from abm.processes.leukaemia import Leukaemia
 from abm.processes.lymphopoiesis import Lymphopoiesis
 from abm.processes.motility import Motility
+from abm.processes.neurotoxicity import Neurotoxicity
 from abm.processes.process import Process
+from abm.processes.quiet import Quiet
 from abm.processes.toxicity import Toxicity
 from abm.processes.trafficking import Trafficking
 from abm.processes.weighting import Weighting
@@ -82,8 +84,6 @@ def fill_body(state: State, scenario: Scenario, body: BodyParameters) -> None:
     for name, value in constants.items():
         state.body[name] = np.array([value])
     record_products(state, scenario.products)
-    early = np.flatnonzero(np.isin(state.sessile.array("kind"), STAGES))
-    endow(state, early, scenario.b_lineage, since=state.tick)
     seed_mature_b(state, scenario.b_lineage, body.nucleated_marrow_cells)
     seed_host_t(state, scenario.host_t)
     in_marrow = int(state.ledger.balance()[[BLAST.code, CD19_NEGATIVE_BLAST.code], MARROW].sum())
@@ -109,57 +109,54 @@ def build_schedule(scenario: Scenario, state: State, n_threads: int = 1, *, chec
     check : bool
         Verify every invariant after each process.
     """
-    marrow = scenario.marrow
-    lattice = state.places[MARROW].lattice
-    assert lattice is not None
-    products = list(scenario.products)
-    spacing = marrow.spacing
-    open_fraction = lattice.n_open / lattice.n_sites
-    processes: list[Process] = []
-    if scenario.treatments:
-        names = [item.name for item in available(state)]
-        treatments = TreatmentSchedule(scenario.treatments, observe, names)
-        processes.append(treatments)
-    processes.append(
-        Engagement(products, spacing=spacing, open_fraction=open_fraction, period=PERIOD, n_threads=n_threads)
-    )
-    processes.append(Motility(scenario.blasts.motility, spacing=spacing, period=PERIOD, hours=PERIOD / TICKS_PER_HOUR, n_threads=n_threads))
-    processes.append(
-        CarTPopulation(
-            products,
-            il15_sensitivity=scenario.population.il15_sensitivity,
-            retry=scenario.population.retry,
-            period=PERIOD,
-        )
-    )
-    processes.append(Leukaemia(scenario.blasts, period=SESSILE_PERIOD))
-    processes += body_processes(scenario, state)
-    secretion = [0.0] + [COSTIMULATION[product.costimulation]["secretion"] for product in products]
-    processes.append(Cytokines(scenario.cytokines, secretion, n_threads))
-    if scenario.body is not None:
-        processes.append(Toxicity(scenario.toxicity))
-        processes.append(Weighting(scenario.weighting))
-    processes.append(Compaction(period=TICKS_PER_HOUR))
-    schedule = Schedule(processes, check=check)
+    fine, coarse = (processes_of(scenario, state, period, n_threads) for period in (PERIOD, TICKS_PER_HOUR))
+    schedule = Schedule(fine, coarse=coarse, is_quiet=Quiet(scenario.quiet).holds, check=check)
     schedule.start(state)
     return schedule
 
 
-def body_processes(scenario: Scenario, state: State) -> list[Process]:
+def processes_of(scenario: Scenario, state: State, period: int, n_threads: int) -> list[Process]:
+    """Return the processes in their order, those of cells with a period [ticks] that fits the pace of events."""
+    lattice = state.places[MARROW].lattice
+    assert lattice is not None
+    products = list(scenario.products)
+    spacing = scenario.marrow.spacing
+    open_fraction = lattice.n_open / lattice.n_sites
+    population = scenario.population
+    secretion = [0.0] + [COSTIMULATION[product.costimulation]["secretion"] for product in products]
+    names = [item.name for item in available(state)]
+    found: list[Process] = [
+        *([TreatmentSchedule(scenario.treatments, observe, names)] if scenario.treatments else []),
+        Engagement(products, spacing=spacing, open_fraction=open_fraction, period=period, n_threads=n_threads),
+        Motility(scenario.blasts.motility, spacing=spacing, period=period, n_threads=n_threads),
+        CarTPopulation(products, il15_sensitivity=population.il15_sensitivity, retry=population.retry, period=period),
+        Leukaemia(scenario.blasts, period=max(period, SESSILE_PERIOD)),
+    ]
+    if scenario.body is not None:
+        found += body_processes(scenario, scenario.body, state, period)
+    found.append(Cytokines(scenario.cytokines, secretion, n_threads))
+    if scenario.body is not None:
+        found.append(Toxicity(scenario.toxicity))
+        if scenario.csf is not None:
+            found.append(Neurotoxicity(scenario.neurotoxicity))
+        found.append(Weighting(scenario.weighting, period=period))
+    found.append(Compaction(period=TICKS_PER_HOUR))
+    return found
+
+
+def body_processes(scenario: Scenario, body: BodyParameters, state: State, period: int) -> list[Process]:
     """Return the processes that need a body around the marrow."""
-    if scenario.body is None:
-        return []
-    marrow_cells = scenario.body.nucleated_marrow_cells
+    marrow_cells = body.nucleated_marrow_cells
     host_t = HostTRecovery(scenario.host_t, marrow_cells=marrow_cells)
     host_t_share = scenario.host_t.marrow_fraction * marrow_cells / max(host_t.normal(state), 1.0)
     found: list[Process] = [
-        Trafficking(scenario.trafficking, scenario.body, host_t_marrow_share=host_t_share),
-        Lymphopoiesis(scenario.b_lineage, marrow_cells=marrow_cells),
+        Trafficking(scenario.trafficking, body, host_t_marrow_share=host_t_share, period=period),
+        Lymphopoiesis(scenario.b_lineage, marrow_cells=marrow_cells, period=period),
         host_t,
         Background(scenario.background, voids=scenario.marrow.voids),
     ]
     if scenario.csf is not None:
-        found.append(CsfFlow(scenario.csf))
+        found.append(CsfFlow(scenario.csf, period=period))
     return found
 
 

@@ -20,6 +20,7 @@ from abm.state.state import State
 
 LEUKAEMIA = (BLAST.code, CD19_NEGATIVE_BLAST.code)
 CD19_B = (PRE_B.code, MATURE_B.code)
+HOURS_PER_DAY = 24
 LYMPHOCYTES = (CAR_T.code, HOST_T.code, PRO_B.code, PRE_B.code, MATURE_B.code, *LEUKAEMIA)
 
 
@@ -227,6 +228,18 @@ def car_t_csf(snapshot: Snapshot) -> float:
 def blasts_csf(snapshot: Snapshot) -> float:
     """Blasts of CSF and meninges per volume of fluid."""
     return _per_csf(snapshot, LEUKAEMIA)
+
+
+@observable("1/d")
+def neurotoxicity_hazard(snapshot: Snapshot) -> float:
+    """Hazard of neurotoxicity; not a number without CSF."""
+    return snapshot.body("neurotoxicity_hazard") * HOURS_PER_DAY if CSF in snapshot.state.places else float("nan")
+
+
+@observable("1")
+def neurotoxicity(snapshot: Snapshot) -> float:
+    """Neurotoxicity: 1 from onset to resolution, otherwise 0; not a number without CSF."""
+    return snapshot.body("neurotoxicity") if CSF in snapshot.state.places else float("nan")
 
 
 def _body_variable(name: str, unit: str, about: str) -> None:

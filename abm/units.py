@@ -23,9 +23,10 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any
+import unicodedata
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from abm.errors import nearest, path_text, range_text, shown, spelled
@@ -291,6 +292,17 @@ class Parameters(BaseModel):
         schema = handler(source)
         _accept_lists_for_tuples(schema)
         return schema
+
+
+def _one_line(text: str) -> str:
+    bad = next((one for one in text if unicodedata.category(one) in ("Cc", "Zl", "Zp")), None)
+    if bad is not None:
+        raise ValueError(f"must be one line of text without control characters, got U+{ord(bad):04X} in {shown(text)}")
+    return text
+
+
+OneLine = Annotated[str, AfterValidator(_one_line)]
+"""Text that stands in titles and on terminals."""
 
 
 def _read_all(value: Any, unit: str, bounds: tuple[float, float]) -> Any:

@@ -43,13 +43,14 @@ record: {observables: 2 h, view: 6 h, cells: 6 h, fields: 12 h}
 
 
 def small(path: Path, *overrides: str) -> ScenarioFile:
-    """Return a shipped scenario with 12 sites to a side, a CSF of 512, and at most a day before day 0."""
+    """Return a shipped scenario with 12 sites to a side, a CSF of 512, and what comes before day 0 within a day."""
     settings = ["marrow.shape=[12, 12, 12]", *SPARSE, *overrides]
     shipped = read_scenario(path).scenario
     if shipped.csf is not None:
         settings.append("csf.shape=[16, 8, 4]")
     if shipped.start < -24:
-        settings.append("start=-1 d")
+        early = [index for index, treatment in enumerate(shipped.treatments) if (treatment.day or 0) < -24]
+        settings += ["start=-1 d", *(f"treatments[{index}].day=-1 d" for index in early)]
     return read_scenario(path, settings)
 
 

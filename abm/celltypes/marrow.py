@@ -13,7 +13,7 @@ from abm.celltypes.blast import BLAST, CD19_NEGATIVE_BLAST, BlastParameters, end
 from abm.celltypes.car_t import CAR_T, CarTParameters
 from abm.celltypes.host_t import HOST_T, HostTParameters
 from abm.celltypes.macrophage import MACROPHAGE, MacrophageParameters
-from abm.celltypes.seeding import draw_product, draw_subsets, piece_weights
+from abm.celltypes.seeding import PlacementDraw, draw_product, draw_subsets, piece_weights
 from abm.state.columns import GUEST, Array
 from abm.state.kinds import SOLID, VOID
 from abm.state.ledger import Entry
@@ -23,7 +23,6 @@ from abm.streams import Stream
 
 GUESTS_BELOW = 400
 """Fewer full agents than this would carry the CD19-negative clone: it is made of guests instead."""
-DRAW_SITE, DRAW_GUEST_SITE, DRAW_NEGATIVE = 0, 1, 2
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def fill_marrow(state: State, cells: MarrowCells) -> None:
     shares = cells.shares()
     density = min((1.0 - cells.voids) * cells.cellularity, 1.0)
     open_sites = np.flatnonzero(lattice.kinds() == VOID)
-    draw = state.draws.uniform(Stream.PLACEMENT, 0, open_sites, DRAW_SITE)
+    draw = state.draws.uniform(Stream.PLACEMENT, 0, open_sites, PlacementDraw.SITE)
     sites, draw = open_sites[draw < density], draw[draw < density] / max(density, 1e-300)
     bounds = np.cumsum(list(shares.values()))
     chosen = np.searchsorted(bounds, draw, side="right")
@@ -101,12 +100,13 @@ def _add_blasts(state: State, sites: Array, blasts: BlastParameters) -> None:
     negative = np.zeros(len(sites), bool)
     as_guests = fraction * len(sites) < GUESTS_BELOW and scale > 1
     if not as_guests:
-        negative = state.draws.uniform(Stream.PLACEMENT, 0, sites, DRAW_NEGATIVE) < fraction
+        negative = state.draws.uniform(Stream.PLACEMENT, 0, sites, PlacementDraw.SITE_NEGATIVE) < fraction
     for kind, chosen in ((BLAST.code, sites[~negative]), (CD19_NEGATIVE_BLAST.code, sites[negative])):
         rows = state.add_cells(kind, MARROW, Entry.INITIAL, len(chosen), site=chosen, weight=scale)
         _mark_blasts(state, rows, kind, blasts)
     if as_guests and fraction > 0 and len(sites):
-        count = int(state.draws.binomial(len(sites) * scale, fraction, Stream.PLACEMENT, 0, 0, DRAW_NEGATIVE))
+        draw = PlacementDraw.NEGATIVE_CELLS
+        count = int(state.draws.binomial(len(sites) * scale, fraction, Stream.PLACEMENT, 0, MARROW, draw))
         add_negative_guests(state, count, blasts)
 
 
@@ -120,7 +120,7 @@ def add_negative_guests(state: State, count: int, blasts: BlastParameters) -> No
     weights = piece_weights(count, place.scale)
     agents = len(weights)
     open_sites = np.flatnonzero(lattice.kinds() != SOLID)
-    choice = state.draws.integers(len(open_sites), Stream.PLACEMENT, 0, np.arange(agents), DRAW_GUEST_SITE)
+    choice = state.draws.integers(len(open_sites), Stream.PLACEMENT, 0, np.arange(agents), PlacementDraw.GUEST_SITE)
     kind = CD19_NEGATIVE_BLAST.code
     rows = state.add_cells(
         kind, MARROW, Entry.INITIAL, agents, site=open_sites[choice], weight=weights, flags=GUEST

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+
 import numpy as np
 
 from abm.celltypes.car_t import Programme
@@ -20,6 +22,23 @@ DRAW_SUBSET, DRAW_PROGRAMME, DRAW_BUDGET = 0, 1, 2
 MOST_DIVISIONS = 255
 FOR_LIFE = 0
 """Tick of the draws that a cell keeps for life."""
+
+
+class PlacementDraw(IntEnum):
+    """Draw numbers in the stream of placement; all are drawn at the start, for numbers of sites and pieces."""
+
+    SITE = 0
+    """What stands on a site of the marrow."""
+    SITE_NEGATIVE = 1
+    """Whether the blast on a site is CD19-negative."""
+    NEGATIVE_CELLS = 2
+    """How many CD19-negative cells a place has, by its code."""
+    GUEST_SITE = 3
+    """Where in the marrow a light agent stands."""
+    ADHERES = 4
+    """Whether a blast of the CSF sits on the meninges."""
+    CSF_SITE = 5
+    """In which order the sites of the CSF are filled."""
 
 
 def piece_weights(total: int, scale: int, fewest: int = FEWEST_AGENTS) -> Array:

@@ -55,6 +55,11 @@ class AcutePhaseParameters(Parameters):
     )  # fmt: skip
 
 
+def before_treatment(parameters: AcutePhaseParameters) -> dict[str, float]:
+    """Return the markers of a patient without release, in the units of their observables."""
+    return {"crp": from_base(parameters.crp_baseline, "mg/L"), "ferritin": 1.0, "ldh": 1.0}
+
+
 def follow(state: State, parameters: AcutePhaseParameters, *, signal: float, activation: float, kills: float, hours: float) -> None:
     """Carry the markers over a period.
 
@@ -77,12 +82,11 @@ def follow(state: State, parameters: AcutePhaseParameters, *, signal: float, act
         name = f"crp_lag_{stage}"
         end, drive = relax(read(state, name), drive, STAGES / parameters.crp_lag, hours)
         write(state, name, end)
-    baseline, maximum = (from_base(value, "mg/L") for value in (parameters.crp_baseline, parameters.crp_maximum))
-    _relax_marker(state, "crp", baseline, baseline + maximum * drive, parameters.crp_half_life, hours)
-    ferritin = 1.0 + parameters.ferritin_gain * activation
-    _relax_marker(state, "ferritin", 1.0, ferritin, parameters.ferritin_half_life, hours)
-    _relax_marker(state, "ldh", 1.0, 1.0 + kills / parameters.ldh_kills, parameters.ldh_half_life, hours)
-
-
-def _relax_marker(state: State, name: str, baseline: float, target: float, half_life: float, hours: float) -> None:
-    write(state, name, relax(read(state, name, baseline), target, LN2 / half_life, hours)[0])
+    rises = {
+        "crp": (from_base(parameters.crp_maximum, "mg/L") * drive, parameters.crp_half_life),
+        "ferritin": (parameters.ferritin_gain * activation, parameters.ferritin_half_life),
+        "ldh": (kills / parameters.ldh_kills, parameters.ldh_half_life),
+    }
+    for name, baseline in before_treatment(parameters).items():
+        rise, half_life = rises[name]
+        write(state, name, relax(read(state, name, baseline), baseline + rise, LN2 / half_life, hours)[0])

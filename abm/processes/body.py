@@ -10,19 +10,18 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from abm.celltypes.blast import BLAST, CD19_NEGATIVE_BLAST, BlastParameters, endow_blasts
-from abm.celltypes.seeding import piece_weights
+from abm.celltypes.seeding import PlacementDraw, piece_weights
 from abm.state.columns import GUEST, NOWHERE, Array
-from abm.state.kinds import VOID
-from abm.state.lattice import Lattice
+from abm.state.kinds import KIND_BITS, VOID
+from abm.state.lattice import MOST_SITES, Lattice, shape_text
 from abm.state.ledger import Entry
 from abm.state.places import CSF, PERIPHERY, Place
 from abm.state.state import State
 from abm.streams import Stream
-from abm.units import Parameters, quantity
+from abm.units import Parameters, located, quantity
 
 MICROLITRES_PER_ML = 1000
-DRAW_ADHERES, DRAW_SITE = 0, 1
-"""Draw numbers of the CSF's first cells, in the stream of placement."""
+KIND_CODES = KIND_BITS + 1
 
 
 class BodyParameters(Parameters):
@@ -33,11 +32,11 @@ class BodyParameters(Parameters):
         source="assumption: a child of about 12 years",
     )  # fmt: skip
     marrow_cells: float = quantity(
-        10.4e9, "cells/kg", bounds=(1, 1e11), plausible=(8e9, 16e9), about="nucleated cells of a healthy marrow",
+        10.4e9, "cells/kg", bounds=(1e8, 3e10), plausible=(8e9, 16e9), about="nucleated cells of a healthy marrow",
         source="Harrison 1962",
     )  # fmt: skip
     periphery_sites: float = quantity(
-        7e9, "cells/kg", bounds=(1, 1e11), plausible=(5e9, 9e9), about="room for lymphocytes in spleen, nodes and blood",
+        7e9, "cells/kg", bounds=(1, 3e10), plausible=(5e9, 9e9), about="room for lymphocytes in spleen, nodes and blood",
         source="Westermann & Pabst (5e11 lymphocytes in an adult)",
     )  # fmt: skip
     blood_volume: float = quantity(
@@ -110,8 +109,9 @@ class CsfParameters(Parameters):
 
     @model_validator(mode="after")
     def _slab_has_fluid(self) -> Self:
-        if min(self.shape) < 1:
-            raise ValueError(f"shape must have at least one site along each axis, got {list(self.shape)}")
+        if min(self.shape) < 1 or math.prod(self.shape) > MOST_SITES:
+            message = f"must have at least one site along each axis, at most {MOST_SITES} in all, got {shape_text(self.shape)}"
+            raise located([(("shape",), message)])
         if self.meningeal_layers >= self.shape[2]:
             raise ValueError(f"meningeal_layers ({self.meningeal_layers}) must be fewer than the slab's {self.shape[2]} layers")
         return self
@@ -121,6 +121,11 @@ class CsfParameters(Parameters):
         """Blasts that adhere at equilibrium, among those of the CSF."""
         total = self.adhesion + self.detachment
         return self.adhesion / total if total > 0 and self.meningeal_layers > 0 else 0.0
+
+    def scale(self, body: BodyParameters) -> int:
+        """Return S, the body cells that one site-filling agent stands for: at ``full_density`` the fluid's sites are full."""
+        n_fluid = self.shape[0] * self.shape[1] * (self.shape[2] - self.meningeal_layers)
+        return max(math.ceil(self.microlitres(body) * self.full_density / n_fluid), 1)
 
     def microlitres(self, body: BodyParameters) -> float:
         """Return the volume of the fluid [µL]."""
@@ -147,9 +152,7 @@ def build_csf(csf: CsfParameters, body: BodyParameters) -> Place:
     adherent = np.zeros(csf.shape, np.bool_)
     adherent[:, :, : csf.meningeal_layers] = True
     lattice.adherent = adherent.reshape(-1)
-    n_fluid = lattice.n_sites - int(lattice.adherent.sum())
-    scale = max(math.ceil(csf.microlitres(body) * csf.full_density / n_fluid), 1)
-    return Place(CSF, scale, lattice.n_sites, lattice)
+    return Place(CSF, csf.scale(body), lattice.n_sites, lattice)
 
 
 def seed_blasts(state: State, place: Place, count: int, blasts: BlastParameters, *, adherent_share: float = 0.0) -> Array:
@@ -173,7 +176,8 @@ def seed_blasts(state: State, place: Place, count: int, blasts: BlastParameters,
     (n,) array of int64
         Their rows. Their fates are not scheduled, guests not listed; clone 1 has CD19, clone 2 has not.
     """
-    lost = state.draws.binomial(count, blasts.cd19_negative_fraction, Stream.PLACEMENT, state.tick, place.code)
+    draw = PlacementDraw.NEGATIVE_CELLS
+    lost = state.draws.binomial(count, blasts.cd19_negative_fraction, Stream.PLACEMENT, state.tick, place.code, draw)
     rows = [
         _seed_clone(state, place, kind, number, clone, adherent_share)
         for kind, number, clone in ((BLAST.code, count - lost, 1), (CD19_NEGATIVE_BLAST.code, lost, 2))
@@ -189,13 +193,13 @@ def _seed_clone(state: State, place: Place, kind: int, count: int, clone: int, a
         return state.add_cells(kind, place.code, Entry.INITIAL, len(weights), weight=weights, clone=clone)
     lattice = place.lattice
     share = adherent_share if lattice.adherent.any() else 0.0
-    # Keyed by kind and number: no uid exists yet, and both kinds draw.
-    ids = np.arange(len(weights)) + kind * place.n_sites
-    adheres = state.draws.uniform(Stream.PLACEMENT, state.tick, ids, DRAW_ADHERES) < share
+    # Keyed by number or site, and kind: no uid exists yet, and both kinds draw.
+    ids = np.arange(len(weights)) * KIND_CODES + kind
+    adheres = state.draws.uniform(Stream.PLACEMENT, state.tick, ids, PlacementDraw.ADHERES) < share
     sites = np.full(len(weights), NOWHERE, np.int64)
     for chosen, region in ((adheres, lattice.adherent), (~adheres, ~lattice.adherent)):
         here = np.flatnonzero(region)
-        tickets = state.draws.word(Stream.PLACEMENT, state.tick, here, DRAW_SITE, 0)
+        tickets = state.draws.word(Stream.PLACEMENT, state.tick, here * KIND_CODES + kind, PlacementDraw.CSF_SITE, 0)
         shuffled = here[np.lexsort((tickets, lattice.kinds()[here] != VOID))]  # voids first
         sites[chosen] = shuffled[np.arange(np.count_nonzero(chosen)) % max(len(shuffled), 1)]
     _, first = np.unique(sites, return_index=True)

@@ -20,9 +20,9 @@ from abm.state.weights_room import is_free
 from abm.streams import Stream
 from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE
 
-DRAW_EXIT, DRAW_ADHERE, DRAW_GUEST = 0, 1, 2
-DRAW_STIR, DRAW_ATTACH, DRAW_DETACH = 4, 6, 8
-"""Draw numbers; the last three stand for two each."""
+DRAW_EXIT, DRAW_ADHERE = 0, 1
+DRAW_STIR, DRAW_ATTACH, DRAW_DETACH = 4, 7, 10
+"""Draw numbers; the last three stand for three each: two for full cells, one for guests."""
 TABLES = ("sessile", "motile")
 
 
@@ -114,7 +114,7 @@ def _scatter(state: State, lattice: Lattice, cells: dict[str, Array], region: Ar
     region : (n,) array of int
         Sites to choose from.
     draw : int
-        Draw number; the next one is used too.
+        Draw number; the next two are used too.
     within : bool
         Whether the cells stand in the region, so that their own sites are free too. Otherwise those who
         find no room, in the order of uid, stay where they are.
@@ -122,7 +122,7 @@ def _scatter(state: State, lattice: Lattice, cells: dict[str, Array], region: Ar
     for name, rows in cells.items():
         table = state.tables[name]
         guests = rows[(table.array("flags")[rows] & GUEST) != 0]
-        drawn = state.draws.integers(len(region), Stream.CSF, state.tick, table.array("uid")[guests], DRAW_GUEST)
+        drawn = state.draws.integers(len(region), Stream.CSF, state.tick, table.array("uid")[guests], draw + 2)
         table.array("site")[guests] = region[drawn]
     full = [(name, rows[(state.tables[name].array("flags")[rows] & GUEST) == 0]) for name, rows in cells.items()]
     numbers = np.concatenate([np.full(len(rows), number) for number, (_, rows) in enumerate(full)])

@@ -55,12 +55,14 @@ class HostTRecovery:
         room = float(place.n_sites) * place.scale
         return self.parameters.periphery_fraction * room + self.parameters.marrow_fraction * self.marrow_cells
 
+    def start(self, state: State) -> None:
+        """Set IL-15 to what the T cells of the start leave of it."""
+        self._set_il15(state, self._crowding(state))
+
     def run(self, state: State) -> None:
         """Divide or die, and set IL-15."""
-        stock = state.ledger.balance()
-        crowding = float(stock[[HOST_T.code, CAR_T.code]].sum()) / max(self.normal(state), 1.0)
-        floor = 1.0 / self.parameters.il15_maximum
-        state.body["il15"] = np.array([1.0 / (floor + (1.0 - floor) * crowding)])
+        crowding = self._crowding(state)
+        self._set_il15(state, crowding)
         rate = self.parameters.recovery * (1.0 - crowding)
         # Divisions in a step are one round, not a chain: exp(r t) - 1 of the cells divide.
         chance = math.expm1(rate * self.hours) if rate > 0 else -math.expm1(rate * self.hours)
@@ -74,6 +76,15 @@ class HostTRecovery:
         for code in (MARROW, PERIPHERY):
             if (places == code).any():
                 self.nursery.divide(state, "motile", rows[places == code], state.places[code])
+
+    def _crowding(self, state: State) -> float:
+        """Return the T cells of the body, relative to the host T cells of health."""
+        stock = state.ledger.balance()
+        return float(stock[[HOST_T.code, CAR_T.code]].sum()) / max(self.normal(state), 1.0)
+
+    def _set_il15(self, state: State, crowding: float) -> None:
+        floor = 1.0 / self.parameters.il15_maximum
+        state.body["il15"] = np.array([1.0 / (floor + (1.0 - floor) * crowding)])
 
     def _drawn(self, state: State, chance: float) -> Array:
         """Return rows of host T cells, each with a probability, in the order of uid."""

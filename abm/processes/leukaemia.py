@@ -23,6 +23,9 @@ CLONES_AT_START = 2
 MOST_CLONES = 250
 """CD19-negative clones that arise after so many share the last number, since each is a class of weighted agents."""
 
+MOST_MOLECULES = np.float32(1e12)
+"""Where drift ends: thousands of divisions of a large drift would leave the range of the numbers."""
+
 
 class Leukaemia:
     """Births and deaths of blasts in every place.
@@ -86,7 +89,8 @@ class Leukaemia:
         if self.parameters.antigen_drift > 0:
             for name, draw in (("cd19", DRAW_CD19), ("cd22", DRAW_CD22)):
                 drift = self.parameters.antigen_drift * state.draws.normal(Stream.ANTIGEN, state.tick, uids, draw)
-                table.array(name)[daughters] *= np.exp(drift).astype(np.float32)
+                drifted = table.array(name)[daughters] * np.exp(drift).astype(np.float32)
+                table.array(name)[daughters] = np.minimum(drifted, MOST_MOLECULES)
         if self.parameters.cd19_loss > 0:
             self._lose_cd19(state, place, daughters)
 

@@ -42,11 +42,16 @@ class Toxicity:
     def __init__(self, parameters: ToxicityParameters) -> None:
         self.parameters = parameters
 
+    def start(self, state: State) -> None:
+        """Show the signal of the IL-6 before treatment."""
+        if "il6" in state.body:
+            write(state, "crs_signal", _signal(state))
+
     def run(self, state: State) -> None:
         """Carry the clocks over one period; a change of grade is an event."""
         if "il6" not in state.body:
             return
-        signal = read(state, "susceptibility", 1.0) * read(state, "il6") * (1.0 - read(state, "il6r_occupancy"))
+        signal = _signal(state)
         clocks = state.body.setdefault("crs_hours_above", np.zeros(len(CRS_THRESHOLDS)))
         clocks += self.period / TICKS_PER_HOUR
         clocks[signal < np.array(CRS_THRESHOLDS)] = 0.0
@@ -58,3 +63,7 @@ class Toxicity:
             state.events.append((state.tick, "crs_grade", {"grade": grade, "before": before}))
         write(state, "crs_signal", signal)
         write(state, "crs_grade", float(grade))
+
+
+def _signal(state: State) -> float:
+    return read(state, "susceptibility", 1.0) * read(state, "il6") * (1.0 - read(state, "il6r_occupancy"))

@@ -24,7 +24,7 @@ class WeightingParameters(Parameters):
     lower: int = Field(
         default=100,
         ge=1,
-        le=1_000_000,
+        le=2_000,
         description="agents of a class below which each is split",
         json_schema_extra={
             "plausible": [50, 400],
@@ -34,7 +34,7 @@ class WeightingParameters(Parameters):
     upper: int = Field(
         default=400,
         ge=4,
-        le=10_000_000,
+        le=20_000,
         description="agents of a class above which guests are merged in pairs; at least four times `lower`",
         json_schema_extra={
             "plausible": [200, 1600],

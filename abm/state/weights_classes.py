@@ -23,7 +23,7 @@ GROUP = {"sessile": "clone", "motile": "product"}
 """Column that, with lineage and compartment, makes a class."""
 ATTRIBUTES = {"sessile": ("cd19", "cd22", "mood"), "motile": ("subset", "budget")}
 """Columns by which agents are put in order, after division counts, before they are paired."""
-ALIKE = {"sessile": ("compartment", "kind", "clone"), "motile": ("compartment", "kind", "product", "state")}
+ALIKE = {"sessile": ("compartment", "kind", "clone"), "motile": ("compartment", "kind", "product", "infusion", "state")}
 """Columns in which agents must agree to be paired."""
 FIRST_GROUPS = 16
 """Groups for which a census makes room at first."""
@@ -164,8 +164,8 @@ def split(state: State, table_name: str, rows: Array) -> Array:
 def merge(state: State, table_name: str, rows: Array) -> None:
     r"""Pair agents alike and merge each pair, by chance, so that the expected weight of each is kept.
 
-    Alike are agents of one class, kind, programme and floor(log2 w), with division counts that differ by
-    no more than one. They are paired in the order of their attributes, ties by a draw.
+    Alike are agents of one class, kind, infusion (while its early loss lasts), programme and floor(log2 w),
+    with division counts that differ by no more than one. They are paired in the order of their attributes, ties by a draw.
 
     Parameters
     ----------

@@ -19,14 +19,16 @@ from abm.state.places import PERIPHERY
 from abm.state.state import State
 from abm.streams import Stream
 from abm.treatments.thinning import thin
-from abm.treatments.treatment import Treatment
-from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE, quantity
+from abm.treatments.treatment import Treatment, drug_key
+from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE, located, quantity
 
 ACT_TICKS = 10 * TICKS_PER_MINUTE
 DRAW_DUE = 3
 """Draw number in the stream of products, beside those of :func:`draw_product`."""
 DRAW_LOSS = 8
 DRAWS_PER_TREATMENT = 16
+MOST_SHARES = 255
+"""Shares that the column ``infusion`` can tell apart."""
 
 
 def record_products(state: State, products: Sequence[CarTParameters]) -> None:
@@ -54,9 +56,9 @@ class CarTInfusion(Treatment):
 
     Notes
     -----
-    Cells of several shares cannot be told apart later. Each share decays on its own clock, n_k(t), and
-    all cells of the product that have not divided yet die with the mean hazard of the n_k, which is
-    exact for their sum.
+    Each share of each infusion is lost by its own clock, at a constant rate from when it was given: its
+    cells bear a number in the column ``infusion`` until they divide or that time is over. A cell in a
+    synapse is spared while that lasts.
     """
 
     type: Literal["car_t_infusion"] = "car_t_infusion"
@@ -92,6 +94,8 @@ class CarTInfusion(Treatment):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
+        if not self.shares:
+            raise located([(("shares",), "must list at least one part, such as [1] for an undivided dose")])
         if len(self.shares) != len(self.share_days):
             raise ValueError(f"shares ({len(self.shares)}) and share_days ({len(self.share_days)}) must be equally many")
         if abs(math.fsum(self.shares) - 1.0) > 1e-6:
@@ -114,39 +118,49 @@ class CarTInfusion(Treatment):
 
     def act(self, state: State, index: int, since: int) -> None:
         """Give the shares that are due, then let infused cells be lost."""
-        starts = [round((day + self.delay) * TICKS_PER_HOUR) for day in self.share_days]
-        for part, start in zip(self.shares, starts, strict=True):
-            if since - ACT_TICKS < start <= since:
-                self._give(state, index, part)
-        chance = self._loss(since, starts)
-        if chance > 0:
-            kinds, products, divisions = state.motile.arrays("kind", "product", "divisions")
-            rows = np.flatnonzero((kinds == CAR_T.code) & (products == self.product) & (divisions == 0))
-            draw = index * DRAWS_PER_TREATMENT + DRAW_LOSS
-            thin(state, "motile", rows, 1.0 - chance, Entry.DIED, draw, whole=False)
+        for share, day in enumerate(self.share_days):
+            # A share counts from the ten minutes in which it is given.
+            age = since - math.ceil(round((day + self.delay) * TICKS_PER_HOUR) / ACT_TICKS) * ACT_TICKS
+            if 0 <= age < ACT_TICKS:
+                self._give(state, index, share)
+            if age >= 0:
+                self._lose(state, index, share, age)
 
-    def _loss(self, since: int, starts: list[int]) -> float:
-        """Return the chance that an infused cell which has not divided is lost in these ten minutes."""
-        rate, last = -math.log1p(-self.early_loss) / self.early_loss_time, self.early_loss_time
-        present = dying = 0.0
-        for part, start in zip(self.shares, starts, strict=True):
-            # A share counts from the ten minutes in which it was given.
-            age = (since - math.ceil(start / ACT_TICKS) * ACT_TICKS) / TICKS_PER_HOUR
-            if age < 0:
-                continue
-            left = part * math.exp(-rate * min(age, last))
-            present += left
-            dying += left * -math.expm1(-rate * max(min(ACT_TICKS / TICKS_PER_HOUR, last - age), 0.0))
-        return dying / present if present > 0 else 0.0
+    def days_given(self) -> list[float]:
+        """Return the day of each share [h]."""
+        return [] if self.day is None else [self.day + self.delay + day for day in self.share_days]
 
-    def _give(self, state: State, index: int, part: float) -> Array:
+    def _lose(self, state: State, index: int, share: int, age: int) -> None:
+        """Let cells of a share that was given some ticks ago be lost for ten minutes, if they have not divided."""
+        last = round(self.early_loss_time * TICKS_PER_HOUR)
+        left = last - age
+        if left <= -ACT_TICKS:
+            return
+        number = state.body[drug_key(index, "numbers")][share]
+        kinds, infusions = state.motile.arrays("kind", "infusion")
+        rows = np.flatnonzero((infusions == number) & (kinds == CAR_T.code))
+        if left <= 0:
+            infusions[rows] = 0
+            return
+        survival = (1.0 - self.early_loss) ** (min(ACT_TICKS, left) / last)
+        thin(state, "motile", rows, survival, Entry.DIED, index * DRAWS_PER_TREATMENT + DRAW_LOSS, whole=False)
+
+    def _number(self, state: State, index: int, share: int) -> int:
+        """Return the number by which the cells of a share are known, counted over all infusions of the run."""
+        before = state.body.get("shares_given", np.zeros(1))
+        state.body["shares_given"] = before + 1
+        numbers = state.body.setdefault(drug_key(index, "numbers"), np.zeros(len(self.shares)))
+        numbers[share] = before[0] + 1
+        return int(numbers[share])
+
+    def _give(self, state: State, index: int, share: int) -> Array:
         """Put one share into the periphery; return the rows of its agents."""
         weight = float(state.body["weight_kg"][0])
-        count = round(self.dose * self.viability * part * weight)
+        count = round(self.dose * self.viability * self.shares[share] * weight)
         weights = piece_weights(count, state.places[PERIPHERY].scale)
         rows = state.add_cells(
             CAR_T.code, PERIPHERY, Entry.INFUSED, len(weights),
-            weight=weights, product=self.product, free_at=state.tick,
+            weight=weights, product=self.product, infusion=self._number(state, index, share), free_at=state.tick,
         )  # fmt: skip
         table, draws = state.motile, state.draws
         uids = table.array("uid")[rows]

@@ -18,7 +18,7 @@ from abm.state.places import CSF
 from abm.state.state import State
 from abm.treatments.thinning import thin
 from abm.treatments.treatment import Treatment, scale_effect
-from abm.units import TICKS_PER_HOUR, from_base, quantity
+from abm.units import TICKS_PER_HOUR, OneLine, from_base, quantity
 
 DRAWS_PER_TREATMENT = 16
 
@@ -32,7 +32,7 @@ class Lymphodepletion(Treatment):
     """
 
     type: Literal["lymphodepletion"] = "lymphodepletion"
-    regimen: str = Field("fludarabine and cyclophosphamide", max_length=100, description="name for the record")
+    regimen: OneLine = Field("fludarabine and cyclophosphamide", max_length=100, description="name for the record")
     duration: float = quantity(
         3, "d", bounds=(0, 30), plausible=(1, 5), about="time over which the cells die",
         source="Lee 2014 (fludarabine on days -4 to -2, cyclophosphamide on day -2)",

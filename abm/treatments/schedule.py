@@ -22,7 +22,7 @@ Observe = Callable[[str, State], float]
 class TreatmentSchedule:
     """Give treatments and let those given act.
 
-    A day before the start of the run counts as its start. Treatments that become due in the same ten
+    A day before the start of the run counts as its start (scenarios refuse one). Treatments that become due in the same ten
     minutes are given in the order of the scenario. Its memory, in ``state.body``, is the tick at which
     each was given and that since which its rule has held without a break.
 

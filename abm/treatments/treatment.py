@@ -69,6 +69,10 @@ class Treatment(Parameters):
         """Name in events and messages: the value of ``type``."""
         return str(getattr(self, "type", type(self).__name__))
 
+    def days_given(self) -> list[float]:
+        """Return the days on which parts of it are given [h]; none if a rule decides."""
+        return [] if self.day is None else [self.day]
+
     def begin(self, state: State, index: int) -> dict[str, Any] | None:
         """Give the treatment.
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
@@ -19,7 +19,7 @@ from abm.yamlfile.declarations import EXTENDS, TAG
 from abm.yamlfile.document import Node, parse, read_nodes
 from abm.yamlfile.files import why_no_file
 from abm.yamlfile.problems import Position, Problem, Steps, report
-from abm.yamlfile.writing import dump
+from abm.yamlfile.writing import declared_units, dump
 
 MAX_CHAIN = 16
 _LONGEST_OPTION = 80
@@ -147,6 +147,8 @@ def _override(root: Node, model: type[Parameters], text: str) -> list[Problem]:
     for step, following in zip(steps, (*steps[1:], None), strict=True):
         node = spot.node
         assert node is not None
+        if isinstance(step, str) and isinstance(following, int):
+            _spell_out_default(spot, step, here)
         refusal = _cannot_enter(spot, step, following)
         if refusal:
             return [Problem(here, (*spot.path, step) if isinstance(node.value, dict) else spot.path, refusal)]
@@ -169,6 +171,26 @@ def _steps(path: str) -> Steps:
     return tuple(one[1] if one[1] is not None else int(one[2]) for one in found)
 
 
+def _spell_out_default(spot: Spot, name: str, here: Position) -> None:
+    """Write out a list that the file leaves to its default, so that one item of it can be set."""
+    group = spot.group()
+    if group is None or name not in group.model_fields or not isinstance(spot.value, dict) or name in spot.value:
+        return
+    default = group.model_fields[name].default  # quantities of its own are as a file would give them
+    if isinstance(default, list | tuple) and default:
+        assert spot.node is not None
+        _put(spot.node, name, _node_of(declared_units(default), here))
+
+
+def _node_of(plain: Any, here: Position) -> Node:
+    """Return plain objects as a tree that stands in one place."""
+    if isinstance(plain, dict):
+        return Node(here, {key: _node_of(item, here) for key, item in plain.items()}, dict.fromkeys(plain, here))
+    if isinstance(plain, list):
+        return Node(here, [_node_of(item, here) for item in plain])
+    return Node(here, plain)
+
+
 def _cannot_enter(spot: Spot, step: int | str, following: int | str | None) -> str | None:
     """Say why a step of an override's path leads nowhere; None if it does lead somewhere."""
     value = spot.value
@@ -185,7 +207,7 @@ def _cannot_enter(spot: Spot, step: int | str, following: int | str | None) -> s
         return f"has no item [{step}]: it is {'a mapping' if isinstance(value, dict) else 'a single value'}"
     if step < len(value):
         return None
-    has = f"[0] to [{len(value) - 1}]" if value else "none"
+    has = f"[0] to [{len(value) - 1}]" if len(value) > 1 else "[0]" if value else "none"
     return f"has no item [{step}]; items: {has}"
 
 

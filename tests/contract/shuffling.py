@@ -13,7 +13,7 @@ from abm.state.kinds import VOID
 from abm.state.state import State
 
 
-def shuffle(state: State, seed: int) -> None:
+def shuffle(state: State, seed: int = 0) -> None:
     """Permute the rows of both tables, dead ones among them, and renew every row number that is kept elsewhere."""
     rng = np.random.default_rng(seed)
     for name, table in state.tables.items():

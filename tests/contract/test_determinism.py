@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from abm.model import TherapyModel
-from abm.processes import engagement
 from abm.scenario import ScenarioFile
 from abm.trajectory import Trajectory
 from tests.contract.shuffling import shuffle, state_digest
@@ -56,7 +55,7 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.mark.parametrize("threads", [2, 8])
 def test_threads_change_nothing(runs: Runs, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # so few cells would run in one thread; the shortcut is for speed alone
-    monkeypatch.setattr(engagement, "PARALLEL_FROM", 0)
+    monkeypatch.setattr("abm.processes.process.PARALLEL_FROM", 0)
     assert runs.digests(threads=threads) == runs.plain
 
 
@@ -80,12 +79,12 @@ def test_shuffling_moves_rows_and_the_digest_sees_a_changed_cell(tmp_path: Path)
     state.check()
     assert (uids != state.sessile.array("uid")).any()
     assert state_digest(state) == before
-    state.motile.array("heading")[0] ^= 1
+    state.motile.array("heading")[state.motile.alive()[0]] ^= 1
     assert state_digest(state) != before
 
 
 def test_the_command_line_runs_the_same(tmp_path: Path) -> None:
-    settings = ["marrow.shape=[12, 12, 12]", "csf.shape=[16, 8, 4]", "start=-1 d", *SPARSE]
+    settings = ["marrow.shape=[12, 12, 12]", "csf.shape=[16, 8, 4]", "start=-1 d", "treatments[0].day=-1 d", *SPARSE]
     path = ROOT / "scenarios" / "quickstart.yaml"
     command = [sys.executable, "-m", "abm", "run", str(path), "-o", "cli.h5", "--until", "0.5", "--seed", "9", "--threads", "3"]
     for setting in settings:

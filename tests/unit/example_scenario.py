@@ -10,8 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from abm.sizing import Size
 from abm.units import Parameters, quantity
 from abm.yamlfile import load
+
+__all__ = ["Example", "Scenario", "estimate", "load_scenario", "short_of_memory"]
 
 
 class Infusion(Parameters):
@@ -77,10 +80,20 @@ class Example(Parameters):
             raise ValueError("a block has no csf")
         return self
 
-    def estimate(self) -> dict[str, float]:
-        """Tell the size of a run, as the command line asks for it."""
-        cells = math.prod(self.lattice)
-        return {"cells": cells, "memory_bytes": 100 * cells, "disk_bytes": 9 * cells, "seconds": cells / 10}
+    def never_given(self) -> list[str]:
+        """Tell of treatments that the run is too short for: it has no end."""
+        return []
+
+
+def estimate(scenario: Example) -> Size:
+    """Tell the size of a run, as the command line asks for it."""
+    cells = math.prod(scenario.lattice)
+    return Size(agents=cells, memory_bytes=100 * cells, file_bytes=9 * cells, disk_bytes=18 * cells, seconds=cells / 10)
+
+
+def short_of_memory(scenario: Example) -> str | None:
+    """Warn of a run of more than a million cells."""
+    return "too large" if math.prod(scenario.lattice) > 1_000_000 else None
 
 
 Scenario = Example

@@ -10,6 +10,7 @@ import pytest
 
 from abm.assembly import build_schedule, build_state
 from abm.celltypes import BLAST, CAR_T, CD19_NEGATIVE_BLAST, HOST_T, MATURE_B, PRE_B
+from abm.model import TherapyModel
 from abm.scenario import Scenario
 from abm.state.columns import GUEST, NEVER
 from abm.state.ledger import Entry
@@ -99,6 +100,40 @@ class TestPatient:
         assert "csf_volume_ml" not in state.body
 
 
+class TestBodyAtTheStart:
+    """What the first recorded row and the first look of a rule see."""
+
+    def test_levels_are_those_before_treatment(self) -> None:
+        cytokines = {"il6": {"baseline": 4}, "acute_phase": {"crp_baseline": "7 mg/L"}}
+        model = TherapyModel(scenario(cytokines=cytokines, susceptibility=1.5, host_t={"initial_pool": 0.5}), threads=1)
+        found = model.observables()
+        expected = {"il6": 4, "crp": 7, "ferritin": 1, "ldh": 1, "crs_signal": 6, "ifn_gamma": 0, "il2": 0, "crs_grade": 0}
+        assert {name: found[name] for name in expected} == pytest.approx(expected)
+        # half of the T cells of health, with a tenfold maximum
+        assert found["il15"] == pytest.approx(1 / (0.1 + 0.9 * 0.5), rel=0.02)
+
+    def test_nothing_jumps_in_the_first_hour(self) -> None:
+        model = TherapyModel(scenario(blasts={"marrow_fraction": "30 %"}), threads=1)
+        before = model.observables()
+        model.step()
+        after = model.observables()
+        for name in ("il6", "crp", "ferritin", "ldh", "il15", "crs_signal"):
+            assert after[name] == pytest.approx(before[name], rel=0.02), name
+
+    def test_a_rule_on_a_low_level_does_not_fire_before_the_level_is_low(self) -> None:
+        rules = ("il6 < 2", "crp < 2", "ferritin < 0.5", "ldh < 0.5", "il15 < 0.5", "crs_signal < 2")
+        patient = scenario(treatments=[{"type": "etanercept", "when": rule} for rule in (*rules, "il6 > 2")])
+        model = TherapyModel(patient, threads=1)
+        model.step()
+        assert [detail["index"] for _, _, detail in model.state.events] == [len(rules)]
+
+    def test_a_closed_block_has_none(self) -> None:
+        block = scenario(body=None)
+        state = build_state(block, 1)
+        build_schedule(block, state)
+        assert not {"il6", "crp", "il15", "crs_signal", "neurotoxicity"} & set(state.body)
+
+
 class TestClosedBlock:
     def test_every_agent_is_one_cell_and_effectors_are_mixed_in(self) -> None:
         block = scenario(
@@ -143,10 +178,10 @@ class TestSchedule:
         treated = scenario(treatments=[{"type": "car_t_infusion", "day": 0}])
         names = self.names(treated)
         assert names[0] == "treatments"
-        assert names[-3:] == ["toxicity", "weighting", "compaction"]
+        assert names[-4:] == ["toxicity", "neurotoxicity", "weighting", "compaction"]
         assert {"trafficking", "lymphopoiesis", "host_t", "background", "csf_flow"} < set(names)
         assert self.names(scenario(treatments=())) == names[1:]
-        assert set(names) - set(self.names(scenario(csf=None, treatments=treated.treatments))) == {"csf_flow"}
+        assert set(names) - set(self.names(scenario(csf=None, treatments=treated.treatments))) == {"csf_flow", "neurotoxicity"}
 
     def test_first_fates_are_scheduled(self) -> None:
         patient = scenario(blasts={"marrow_fraction": "30 %"})

@@ -42,6 +42,7 @@ def patient() -> State:
     state.places[CSF] = Place(CSF, 10, csf.n_sites, csf)
     state.places[PERIPHERY] = Place(PERIPHERY, SCALE, 1000)
     numbers = {"weight_kg": 20.0, "blood_volume_ml": 1.4, "blood_share": 0.02, "csf_volume_ml": 0.08, "il6": 12.5, "crp": 40.0}
+    numbers |= {"neurotoxicity": 1.0, "neurotoxicity_hazard": 0.125}
     state.body.update({name: np.array([value]) for name, value in numbers.items()})
     for kind, weights in ((CAR_T, [100, 37]), (HOST_T, [100, 100, 100, 11]), (BLAST, [50]), (MATURE_B, [99]), (PRE_B, [1])):
         state.add_cells(kind.code, PERIPHERY, Entry.INITIAL, len(weights), weight=np.array(weights))
@@ -70,6 +71,8 @@ BY_HAND = {
     "crp": 40.0,
     "ifn_gamma": 0.0,
     "crs_grade": 0.0,
+    "neurotoxicity": 1.0,
+    "neurotoxicity_hazard": 3.0,
 }
 
 
@@ -151,7 +154,7 @@ def test_nothing_at_all_is_no_reason_to_divide_by_zero() -> None:
     state.body["weight_kg"] = np.array([20.0])
     found = observe_all(state)
     assert {name for name, value in found.items() if math.isnan(value)} == {
-        "effector_target_ratio", "cd19_negative_fraction", "car_t_csf", "blasts_csf"
+        "effector_target_ratio", "cd19_negative_fraction", "car_t_csf", "blasts_csf", "neurotoxicity", "neurotoxicity_hazard"
     }  # fmt: skip
     assert not any(value for value in found.values() if not math.isnan(value))
 

@@ -440,6 +440,16 @@ def test_an_override_that_cannot_be(override: str, message: str) -> None:
     assert refusal(TEXT, override) == f"--set {override}: {message}"
 
 
+def test_an_item_of_a_default_list_can_be_set_though_the_file_lacks_it() -> None:
+    model = read(GOOD, "lattice[2]=1", "patient.site[1]=3")
+    assert model.lattice == (10, 10, 1)
+    assert model.patient.site == (0.0, 3.0)
+    text = GOOD + "treatments:\n  - {type: tocilizumab}\n"
+    assert read(text, "treatments[0].doses[0]=5").treatments[0].doses == (5.0,)
+    assert refusal(GOOD, "lattice[3]=1") == "--set lattice[3]=1: lattice: has no item [3]; items: [0] to [2]"
+    assert refusal(text, "treatments[0].doses[1]=5").endswith("treatments[0].doses: has no item [1]; items: [0]")
+
+
 def test_an_item_of_a_list_that_the_file_lacks_cannot_be_set() -> None:
     assert refusal(GOOD, "treatments[0].dose=3") == (
         "--set treatments[0].dose=3: treatments: is not in the file, so it has no item [0]; set the whole list"
