@@ -7,10 +7,11 @@ INSTALLED := $(VENV)/.installed
 # linters call their helpers by name
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: build demo test verify bench lint docs
+.PHONY: build demo test verify bench lint docs debug-test sanitize-test
 
 # Installed in place: edits count at once.
 $(INSTALLED): pyproject.toml setup.py
+	@echo "installing into $(VENV) (1-2 minutes) ..."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	touch $@
@@ -20,8 +21,8 @@ build: $(INSTALLED)
 	$(BIN)/python setup.py --quiet build_ext --inplace
 
 demo: build
-	$(BIN)/abm run scenarios/grupp2013_patient2.yaml -o patient2.h5
-	$(BIN)/abm play patient2.h5 -o patient2.mp4
+	$(BIN)/abm run scenarios/grupp2013_patient2.yaml -o patient2.h5 --overwrite
+	$(BIN)/abm play patient2.h5 -o patient2.mp4 --overwrite
 
 test: build
 	$(BIN)/python -m pytest
@@ -38,7 +39,29 @@ lint: $(INSTALLED)
 	$(BIN)/cython-lint abm/_kernels
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+	$(BIN)/mypy docs/generate.py
 
-# The docs are plain Markdown; this runs the examples in them.
+# Writes the generated tables into the docs, then runs the examples in them. The tests check that both are up to date.
 docs: build
-	$(BIN)/python -m pytest --doctest-glob='*.md' docs README.md
+	$(BIN)/python docs/generate.py
+	$(BIN)/python -m pytest tests/docs tests/e2e/test_readme.py
+
+# What exercises the kernels, in a build with bounds checks and in one with the address and undefined-behaviour
+# sanitizers (of gcc). Each is made in a copy under build/, so that the build in place stays as it is.
+COPIED := abm benchmarks scenarios tests pyproject.toml setup.py README.md LICENSE
+CHECKED := tests/kernels tests/statistical tests/contract/test_invariants.py
+define build_copy
+	rm -rf build/$(1) && mkdir -p build/$(1)
+	tar -cf - --exclude='*.so' --exclude=__pycache__ $(COPIED) | tar -xf - -C build/$(1)
+	cd build/$(1) && $(2)=1 $(abspath $(BIN))/python setup.py --quiet build_ext --inplace
+endef
+
+debug-test: $(INSTALLED)
+	$(call build_copy,debug,ABM_DEBUG)
+	cd build/debug && PYTHONPATH=. $(abspath $(BIN))/python -m pytest $(CHECKED)
+
+# Python itself is not instrumented: the sanitizer has to be loaded first, and leaks of the interpreter are none of ours.
+sanitize-test: $(INSTALLED)
+	$(call build_copy,sanitize,ABM_SANITIZE)
+	cd build/sanitize && LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
+		UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=. $(abspath $(BIN))/python -m pytest --capture=sys $(CHECKED)

@@ -3,34 +3,40 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
 from abm.celltypes import BLAST, CAR_T, CD19_NEGATIVE_BLAST, MATURE_B, PRE_B
-from abm.errors import InputError
-from abm.model import TherapyModel
+from abm.errors import InputError, shown
+from abm.machine import require_disk
+from abm.model import TherapyModel, check_end
+from abm.playback.phrases import figure
 from abm.playback.summary import summarise
 from abm.progress import Progress
 from abm.scenario import ScenarioFile, read_scenario
+from abm.sizing import estimate
 from abm.trajectory import Trajectory, check_room
 
 SEED_STRIDE = 1_000_003
 """Replicate k runs with seed + k times this prime: neighbouring seeds of a user stay apart."""
 MAX_SEED = 2**63 - 1
+MOST_REPLICATES = 10_000
 
 
 class Terminated(SystemExit):
-    """The batch system or the user asked the run to end (SIGTERM); the exit code says so as a shell would."""
+    """The run was asked to end (SIGTERM, or SIGHUP of a closed terminal); the exit code says so as a shell would."""
 
-    def __init__(self) -> None:
-        super().__init__(128 + signal.SIGTERM)
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__(128 + number)
+        self._signal = signal.Signals(number).name
 
     def __str__(self) -> str:
-        return "ended by SIGTERM"
+        return f"ended by {self._signal}"
 
 
 def run_scenario(
@@ -76,22 +82,38 @@ def run_scenario(
     Raises
     ------
     InputError
-        The scenario or an argument cannot be used.
+        The scenario or an argument cannot be used, or memory or disk have no room for the run.
     RunError
         A trajectory cannot be written.
     """
     loaded = read_scenario(scenario, overrides)
     first = loaded.scenario.seed if seed is None else seed
+    if replicates > MOST_REPLICATES:
+        raise InputError(f"--replicates: must be between 1 and {MOST_REPLICATES}, got {shown(replicates)}")
     if not 0 <= first + (replicates - 1) * SEED_STRIDE <= MAX_SEED:
         raise InputError(f"--seed: must be 0 to {MAX_SEED - (replicates - 1) * SEED_STRIDE}, got {first}")
+    end = loaded.scenario.duration / 24 if until_days is None else until_days
+    check_end(end, loaded.scenario.start / 24)
     paths = [Path(output)] if replicates == 1 else [_numbered(Path(output), k) for k in range(replicates)]
     for path in paths:  # before the first run, not days later
         check_room(path.resolve(), overwrite)
-    for number, path in enumerate(paths):
-        with _run_one(loaded, path, first + number * SEED_STRIDE, threads, until_days, overwrite, quiet) as trajectory:
-            if not quiet:
-                print(summarise(trajectory.observables, loaded.scenario.name, trajectory.events).text())
-                print(f"\nwrote {path}; see it with: abm play {path} -o {path.with_suffix('.mp4')}")
+    size = estimate(loaded.scenario, end)
+    require_disk(paths[0], (replicates - 1) * size.file_bytes + size.disk_bytes)
+    finished: list[Path] = []
+    try:
+        with _stoppable() as ends:
+            for number, path in enumerate(paths):
+                seed = first + number * SEED_STRIDE
+                with _run_one(loaded, path, seed, threads, until_days, overwrite, quiet, ends) as trajectory:
+                    finished.append(path)
+                    if not quiet:
+                        print(summarise(trajectory.observables, loaded.scenario.name, trajectory.events).text())
+                        print(_wrote(path, trajectory))
+    except (KeyboardInterrupt, Terminated):
+        if replicates > 1:
+            names = ", ".join(str(path) for path in finished)
+            _say(f"{len(finished)} of {replicates} replicates are finished{': ' if names else ''}{names}")
+        raise
     return paths
 
 
@@ -103,19 +125,25 @@ def _run_one(
     until_days: float | None,
     overwrite: bool,
     quiet: bool,
+    ends: _Ends,
 ) -> Trajectory:
     end = loaded.scenario.duration / 24 if until_days is None else until_days
     model: TherapyModel | None = None
     try:
-        with _terminable(), Progress(end, loaded.scenario.name, quiet) as progress:
+        with Progress(end, loaded.scenario.name, quiet) as progress:
             progress.update(loaded.scenario.start / 24, "laying out the marrow")
+
+            def watch(running: TherapyModel) -> None:
+                ends.check()
+                progress.update(running.day, cells_text(running))
+
             model = TherapyModel(loaded, seed, threads=threads)
             trajectory = model.run(
                 path,
                 until_days=end,
                 overwrite=overwrite,
                 command=sys.argv,
-                watch=lambda running: progress.update(running.day, cells_text(running)),
+                watch=watch,
             )
     except (KeyboardInterrupt, Terminated):
         _tell_where_it_stands(path, model)
@@ -127,9 +155,25 @@ def _run_one(
 def _tell_where_it_stands(path: Path, model: TherapyModel | None) -> None:
     """Say how far an interrupted run got, and where its recording is."""
     if model is None or not path.exists():
-        print("ended before anything was recorded", file=sys.stderr)
+        _say("ended before anything was recorded")
     else:
-        print(f"ended at day {model.day:.1f}; what was recorded is in {path}: abm info {path}", file=sys.stderr)
+        _say(f"ended at day {model.day:.1f}; what was recorded is in {path}: abm info {shlex.quote(str(path))}")
+
+
+def _wrote(path: Path, trajectory: Trajectory) -> str:
+    """Say where the trajectory is, and how to see it where there is something to see."""
+    if not any(len(trajectory.views(name)) > 1 for name in trajectory.header.compartments):
+        return f"wrote {path}"
+    words = ["abm", "play", str(path), "-o", str(path.with_suffix(".mp4"))]
+    if path.with_suffix(".mp4").exists():
+        words.append("--overwrite")
+    return f"wrote {path}; see it with: {shlex.join(words)}"
+
+
+def _say(message: str) -> None:
+    """Write to standard error, if anybody still listens: a closed terminal must not change how a run ends."""
+    with suppress(OSError):
+        print(message, file=sys.stderr, flush=True)
 
 
 def cells_text(model: TherapyModel) -> str:
@@ -137,9 +181,9 @@ def cells_text(model: TherapyModel) -> str:
     stock = model.state.ledger.balance().sum(axis=1)
     car_t, blasts, negative = (float(stock[kind.code]) for kind in (CAR_T, BLAST, CD19_NEGATIVE_BLAST))
     b_cells = float(stock[PRE_B.code] + stock[MATURE_B.code])
-    words = [f"CAR T {car_t:.2g}", f"blasts {blasts:.2g}", f"B {b_cells:.2g}"]
+    words = [f"CAR T {figure(car_t)}", f"blasts {figure(blasts)}", f"B {figure(b_cells)}"]
     if negative:
-        words.insert(2, f"CD19- {negative:.2g}")
+        words.insert(2, f"CD19- {figure(negative)}")
     return " · ".join(words)
 
 
@@ -147,19 +191,42 @@ def _numbered(path: Path, number: int) -> Path:
     return path.with_name(f"{path.stem}_{number:03d}{path.suffix}")
 
 
+class _Ends:
+    """Turns the first signal into an exception, and holds the later ones back while the recording is closed."""
+
+    def __init__(self) -> None:
+        self._asked: int | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if self._asked is not None:
+            _say("closing the recording; one moment, please")
+            return
+        self._asked = number
+        self.check()
+
+    def check(self) -> None:
+        """Raise what the signal asked for; again, if the exception got lost on its way."""
+        if self._asked == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self._asked is not None:
+            raise Terminated(self._asked)
+
+
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Turn SIGTERM into an exception, so that the trajectory is closed properly."""
+def _stoppable() -> Iterator[_Ends]:
+    """End at Ctrl-C, SIGTERM and SIGHUP with a trajectory that is closed properly, however often they come.
 
-    def end(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
+    A signal that is ignored stays so: SIGHUP under nohup, SIGINT in the background.
+    """
+    ends, before = _Ends(), {}
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the last is unknown to Windows
+        number = getattr(signal, name, None)
+        if number is None or signal.getsignal(number) in (signal.SIG_IGN, None):
+            continue
+        with suppress(ValueError):  # not in the main thread, where signals do not arrive
+            before[number] = signal.signal(number, ends)
     try:
-        before = signal.signal(signal.SIGTERM, end)
-    except ValueError:  # not in the main thread, where signals do not arrive
-        yield
-        return
-    try:
-        yield
+        yield ends
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

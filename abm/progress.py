@@ -6,10 +6,18 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self, TextIO
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bar
+    from rich.console import RenderableType
+    from rich.live import Live
+
+SEPARATOR = " · "
+_BAR, _LONGEST_BAR = 10, 30
+"""Shortest and longest bar that is drawn [columns]."""
+_LABEL, _LONGEST_LABEL = 8, 32
+"""Columns below which a label is left out, and above which it is cut."""
 
 
 def duration_text(seconds: float) -> str:
@@ -65,7 +73,8 @@ class Progress:
         self._stream = stream
         self._interval = interval
         self._clock = clock
-        self._bar: Bar | None = None
+        self._live: Live | None = None
+        self._two_lines = False
         self._first_day: float | None = None
         self._day = 0.0
         self._text = ""
@@ -76,15 +85,16 @@ class Progress:
         self._stream = self._stream or sys.stderr
         self._started = self._last_line = self._clock()
         if not self._quiet and self._stream.isatty():
-            self._bar = _bar(self._stream)
-            self._bar.start()
-            self._task = self._bar.add_task(self._label, total=None, reached="", text="")
+            self._live = _live(self._stream, self._bar)
+        if self._live is not None:
+            self._live.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         """Leave the bar as it is, or write a last line, whether the task was done or not."""
-        if self._bar is not None:
-            self._bar.stop()
+        if self._live is not None:
+            with suppress(OSError):  # the terminal may be gone
+                self._live.stop()
         elif not self._quiet and self._first_day is not None and self._told != (self._day, self._text):
             self._write_line()
 
@@ -93,47 +103,76 @@ class Progress:
         if self._first_day is None:
             # A resumed run starts in the middle: the time left follows from the days done since.
             self._first_day = day
-            if self._bar is not None:
-                self._bar.reset(self._task, total=max(self._total - day, 0.0), reached="", text="")
         self._day, self._text = day, text
-        if self._quiet:
-            return
-        if self._bar is not None:
-            reached = f"day {day:.1f} of {self._total:g}"
-            self._bar.update(self._task, completed=day - self._first_day, reached=reached, text=text)
-        elif self._clock() - self._last_line >= self._interval:
+        if not self._quiet and self._live is None and self._clock() - self._last_line >= self._interval:
             self._write_line()
+
+    def _standing(self) -> str:
+        """Say the day reached, the time taken, and how much is left at this pace; 60 columns hold it."""
+        elapsed = self._clock() - self._started
+        parts = [f"day {self._day:.1f} of {self._total:g}", f"{duration_text(elapsed)} elapsed"]
+        done, left = self._day - (self._day if self._first_day is None else self._first_day), self._total - self._day
+        if done > 0 and left > 0:
+            parts.append(f"{duration_text(elapsed * left / done)} left")
+        return SEPARATOR.join(parts)
 
     def _write_line(self) -> None:
         assert self._stream is not None
-        assert self._first_day is not None
-        now = self._clock()
-        elapsed = now - self._started
-        parts = [f"{self._label}: day {self._day:.1f} of {self._total:g}", f"{duration_text(elapsed)} elapsed"]
-        done, left = self._day - self._first_day, self._total - self._day
-        if done > 0 and left > 0:
-            parts.append(f"about {duration_text(elapsed * left / done)} left")
-        if self._text:
-            parts.append(self._text)
-        print(" · ".join(parts), file=self._stream, flush=True)
-        self._last_line = now
+        words = SEPARATOR.join(part for part in (self._standing(), self._text) if part)
+        print(f"{self._label}: {words}", file=self._stream, flush=True)
+        self._last_line = self._clock()
         self._told = (self._day, self._text)
 
+    def _bar(self, width: int) -> RenderableType:
+        """Fill a line with label, bar and words; a text that does not fit gets a line of its own.
 
-def _bar(stream: TextIO) -> Bar:
+        Then the label is left out before the bar, the bar before the percentage, and the end of the text.
+        Day and times always stay.
+        """
+        from rich.console import Group
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        whole = self._total - (self._day if self._first_day is None else self._first_day)
+        percent = 100.0 * (1.0 - (self._total - self._day) / whole) if whole > 0 else 0.0
+        standing = self._standing()
+        room = width - len(standing) - len("100 % ")
+        with_text = SEPARATOR.join(part for part in (standing, self._text) if part)
+        # Once broken, it stays so: lines that come and go with each digit could not be read.
+        named = min(len(self._label), _LONGEST_LABEL)
+        self._two_lines = self._two_lines or width < len(with_text) + len("100 % ") + _BAR + 2 + named
+        if not self._two_lines:
+            standing, room = with_text, width - len(with_text) - len("100 % ")
+        cells: list[RenderableType] = [Text(standing, no_wrap=True)]
+        if room >= 0:
+            cells.insert(0, Text(f"{percent:3.0f} %"))
+        if room > _BAR:
+            label = Text(self._label)
+            label.truncate(min(room - _BAR - 2, _LONGEST_LABEL), overflow="ellipsis")
+            if room < _BAR + _LABEL + 2:
+                label = Text()
+            bar = ProgressBar(completed=percent, width=min(room - label.cell_len - 2, _LONGEST_BAR))
+            cells = [label, bar, *cells] if label else [bar, *cells]
+        line = Table.grid(padding=(0, 1, 0, 0))
+        line.add_row(*cells)
+        return Group(line, Text(_cut(self._text, width), no_wrap=True)) if self._two_lines else line
+
+
+def _cut(text: str, width: int) -> str:
+    """Leave out the last parts of a text that do not fit."""
+    while len(text) > width and SEPARATOR in text:
+        text = text.rpartition(SEPARATOR)[0]
+    return text
+
+
+def _live(stream: TextIO, draw: Callable[[int], RenderableType]) -> Live | None:
+    """Return a display that draws itself anew four times a second; None on a terminal that cannot go back a line."""
     from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-    from rich.table import Column
+    from rich.live import Live
 
-    return Bar(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TextColumn("{task.fields[reached]}", markup=False),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}", markup=False, table_column=Column(overflow="ellipsis", no_wrap=True)),
-        console=Console(file=stream),
-    )
+    console = Console(file=stream)
+    if console.is_dumb_terminal:
+        return None
+    # The last column stays free: some terminals break the line there.
+    return Live(get_renderable=lambda: draw(console.width - 1), console=console, refresh_per_second=4)

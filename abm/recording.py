@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from abm.celltypes import CAR_T
 from abm.observables import available, observe_all
-from abm.state.columns import Array, MotileColumns, SessileColumns, columns_of
-from abm.state.kinds import KINDS
+from abm.state.columns import GUEST, Array, MotileColumns, SessileColumns, columns_of
+from abm.state.kinds import KINDS, VIEW_BONE_BIT, VIEW_CAR_T_BIT, VIEW_LUMEN_BIT
 from abm.state.places import Place
 from abm.state.state import State
 from abm.trajectory import TrajectoryWriter
@@ -20,10 +21,6 @@ from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE, Parameters, quantity
 STRIDE = 10 * TICKS_PER_MINUTE
 """Recording times are multiples of ten minutes."""
 CELL_COLUMNS = ("uid", "kind", "weight", "site", "flags", "state", "divisions", "clone", "cd19", "cd22")
-BYTES_PER_CELL = 8
-"""Stored size of a cell and frame after compression, for estimates."""
-BYTES_PER_VIEW_SITE = 0.4
-BYTES_PER_VALUE = 4
 
 
 class RecordParameters(Parameters):
@@ -82,7 +79,7 @@ class Recorder:
             self.writer.observables(tick, observe_all(state))
         for place in state.places.values():
             if place.lattice is not None and "view" in due:
-                self.writer.view(tick, place.name, view_of(place, self.depth))
+                self.writer.view(tick, place.name, view_of(state, place, self.depth))
             if "cells" in due:
                 self.writer.cells(tick, place.name, cells_of(state, place))
         if "fields" in due:
@@ -90,14 +87,22 @@ class Recorder:
                 self.writer.field(tick, state.places[code].name, name, values)
 
 
-def view_of(place: Place, depth: int) -> Array:
-    """Return the site codes of the middle ``depth`` layers of a lattice."""
+def view_of(state: State, place: Place, depth: int) -> Array:
+    """Return the site codes of the middle ``depth`` layers of a lattice.
+
+    Beside what the lattice knows they tell where CAR T guests stand, and bone and sinusoids from fat.
+    """
     lattice = place.lattice
     assert lattice is not None
+    codes = lattice.site_code.copy()
+    codes[lattice.bone] |= VIEW_BONE_BIT
+    codes[lattice.lumen] |= VIEW_LUMEN_BIT
+    kinds, places, flags, sites = state.motile.arrays("kind", "compartment", "flags", "site")
+    codes[sites[(kinds == CAR_T.code) & (places == place.code) & ((flags & GUEST) != 0)]] |= VIEW_CAR_T_BIT
     layers = lattice.shape[2]
     kept = min(depth, layers)
     first = (layers - kept) // 2
-    return np.ascontiguousarray(lattice.site_code.reshape(lattice.shape)[:, :, first : first + kept])
+    return np.ascontiguousarray(codes.reshape(lattice.shape)[:, :, first : first + kept])
 
 
 def cells_of(state: State, place: Place) -> dict[str, Array]:

@@ -7,6 +7,7 @@ code   meaning
 0      done
 1      the work could not be done, or a fault of the program
 2      what was given cannot be used: arguments, options, files
+129    the terminal was closed (SIGHUP)
 130    interrupted from the keyboard
 143    ended by the batch system or another process (SIGTERM)
 =====  ==============================================================
@@ -19,6 +20,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -57,11 +59,11 @@ def _tell_version(asked: bool) -> None:
 @app.callback(
     epilog="""\b
 Examples:
-  abm new my.yaml                       write a commented scenario to start from
-  abm validate my.yaml                  check it, and tell the size of the run
-  abm run my.yaml -o my.h5              simulate
-  abm play my.h5 -o my.mp4              make a movie of it
-  abm COMMAND --help                    all options of a command, with examples
+  abm new my.yaml                       # write a commented scenario to start from
+  abm validate my.yaml                  # check it, and tell the size of the run
+  abm run my.yaml -o my.h5              # simulate, and tell what happened
+  abm play my.h5 -o my.mp4              # make a movie of it
+  abm run --help                        # all options of a command, with examples
 """
 )
 def _abm(
@@ -110,4 +112,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+    with suppress(OSError):  # the terminal may be gone
+        print(message, file=sys.stderr, flush=True)

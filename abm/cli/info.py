@@ -13,6 +13,7 @@ from abm.cli.options import Command
 _EXAMPLES = """\b
 Examples:
   abm info my.h5
+  abm info my.h5 | grep digest                  # equal digests: the same run, to the byte
 """
 
 

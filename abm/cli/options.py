@@ -29,7 +29,7 @@ Set = Annotated[
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, tell nothing.")]
 
 
 def write_text(path: Path, text: str, *, overwrite: bool) -> None:

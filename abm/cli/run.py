@@ -12,29 +12,32 @@ from abm.cli.options import Command, Overwrite, Quiet, Set
 
 _EXAMPLES = """\b
 Examples:
-  abm run scenarios/lee2014_patient14.yaml -o lee.h5
+  abm run scenarios/quickstart.yaml -o quick.h5
   abm run my.yaml -o my.h5 --seed 7 --until 28 --threads 8
-  abm run my.yaml -o high.h5 --set treatments[1].dose=3e6 --set body.weight="40 kg"
-  abm run my.yaml -o my.h5 --replicates 20      my_000.h5 to my_019.h5
+  abm run my.yaml -o high.h5 --set "treatments[1].dose=3e6" --set "body.weight=40 kg"
+  abm run my.yaml -o my.h5 --replicates 20      # my_000.h5 to my_019.h5
 """
 
 
 def _run(
     scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="The scenario, a YAML file.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The trajectory to write (.h5).")],
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed, in place of the scenario's.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed, in place of the scenario's.")] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, help="Threads; all cores if not given. The result is the same for any number.")
+        int | None, typer.Option(min=1, metavar="N", help="Threads, 256 at most; all cores if not given. Any number gives the same result.")
     ] = None,
     until: Annotated[
         float | None, typer.Option(min=0, metavar="DAYS", help="Day to end at, in place of the scenario's.")
     ] = None,
     settings: Set = None,
-    replicates: Annotated[int, typer.Option(min=1, help="Runs of the scenario, each with a seed of its own.")] = 1,
+    replicates: Annotated[int, typer.Option(min=1, metavar="N", help="Runs of the scenario, each with a seed of its own.")] = 1,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> None:
-    """Simulate a scenario and write its trajectory."""
+    """Simulate a scenario and write its trajectory.
+
+    Tells what happened, as a clinician would ask; progress goes to standard error. Ctrl-C leaves what was recorded.
+    """
     from abm.execution import run_scenario
 
     run_scenario(

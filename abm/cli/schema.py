@@ -16,6 +16,7 @@ Examples:
   abm schema > abm.schema.json
   abm schema -o abm.schema.json
 
+\b
 An editor with a YAML language server then completes and checks a scenario that begins with
   # yaml-language-server: $schema=abm.schema.json
 """

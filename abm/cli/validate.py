@@ -16,7 +16,7 @@ _EXAMPLES = """\b
 Examples:
   abm validate my.yaml
   abm validate scenarios/*.yaml
-  abm validate my.yaml --set body.weight="40 kg"
+  abm validate my.yaml --set "body.weight=40 kg"
 
 All that is wrong is told at once, one line each: file:line:column: path: what is wrong, what is allowed.
 """
@@ -26,34 +26,36 @@ def _validate(
     scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO", help="Scenarios, YAML files.")],
     settings: Set = None,
 ) -> None:
-    """Check scenarios, and tell the size of their runs."""
+    """Check scenarios, and tell the size of their runs.
+
+    A scenario that is right but too large for this machine's memory is told with a warning: abm run would refuse it here.
+    """
+    from abm.machine import size_text
     from abm.scenario import load_scenario
+    from abm.sizing import estimate, short_of_memory
 
     refused = []
     for path in scenarios:
         try:
-            size = load_scenario(path, tuple(settings or ())).estimate()
+            scenario = load_scenario(path, tuple(settings or ()))
         except InputError as error:
             refused.append(str(error))
             continue
+        size = estimate(scenario)
         words = [
-            f"{size['cells']:,.0f} cells",
-            f"memory {size_text(size['memory_bytes'])}",
-            f"file {size_text(size['disk_bytes'])}",
-            f"about {duration_text(size['seconds'])}",
+            f"up to {float(f'{size.agents:.2g}'):,.0f} agents",
+            f"memory {size_text(size.memory_bytes)}",
+            f"file {size_text(size.file_bytes)}",
+            f"about {duration_text(size.seconds)} on one core",
         ]
         typer.echo(f"{path}: valid; {', '.join(words)}")
+        for note in scenario.never_given():
+            typer.echo(f"{path}: {note}")
+        short = short_of_memory(scenario)
+        if short is not None:
+            typer.echo(f"{path}: warning: {short}")
     if refused:
         raise InputError("\n".join(refused))
-
-
-def size_text(size: float) -> str:
-    """Write a number of bytes with two digits or three: ``120 MB``, ``1.4 GB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.5:
-            return f"{size:.2g} {unit}" if size < 9.95 and unit != "B" else f"{size:.0f} {unit}"
-        size /= 1000
-    return f"{size:.2g} TB" if size < 9.95 else f"{size:.0f} TB"
 
 
 validate = Command("validate", _validate, _EXAMPLES)

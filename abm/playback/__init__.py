@@ -13,7 +13,7 @@ from abm.playback.output import check_suffix
 OUTPUTS = (".mp4", ".gif", ".png")
 
 
-def play(file: str | Path, output: str | Path, **options: Any) -> Path:
+def play(file: str | Path, output: str | Path, *, overwrite: bool = False, **options: Any) -> Path:
     """Show a trajectory as a movie (``.mp4``, ``.gif``) or as one frame (``.png``).
 
     Parameters
@@ -22,13 +22,15 @@ def play(file: str | Path, output: str | Path, **options: Any) -> Path:
         The trajectory.
     output : str or pathlib.Path
         The file to write.
+    overwrite : bool
+        Whether an earlier file there may be replaced.
     **options
         As of :func:`abm.playback.movie.render_movie` or :func:`abm.playback.movie.render_still`.
 
     Raises
     ------
     InputError
-        No trajectory there, another suffix, or an option that cannot be.
+        No trajectory there, another suffix, an option that cannot be, or a file that must not be replaced.
     RunError
         The output cannot be written.
     """
@@ -43,5 +45,10 @@ def play(file: str | Path, output: str | Path, **options: Any) -> Path:
             raise InputError(
                 f"{output}: option {option!r} does not go with a {suffix} file; allowed: {', '.join(known)}"
             )
+    if Path(output).exists():
+        if Path(file).exists() and Path(output).samefile(file):
+            raise InputError(f"{output}: is the trajectory itself; give another name")
+        if not overwrite and not Path(output).is_dir():
+            raise InputError(f"{output}: exists already; choose another name, or allow overwriting (--overwrite)")
     with Trajectory.open(file) as trajectory:
         return render(trajectory, output, **options)

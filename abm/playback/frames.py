@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from abm.errors import InputError
+from abm.playback.guests import enlarge, marks
 from abm.playback.lettering import Clock, text_pixels
 from abm.playback.marks import treatments_given
 from abm.playback.palette import rgb
 from abm.playback.scene import Picture, Place, Stage, pictures_of
-from abm.playback.sections import Pixels, Sections, magnify, thin_axis
+from abm.playback.sections import Pixels, Sections, thin_axis
 
 if TYPE_CHECKING:
     from abm.trajectory import Trajectory
@@ -67,6 +68,7 @@ class FrameComposer:
         self._views = {name: trajectory.views(name) for name in names}
         self._days = {name: np.asarray(views.days, dtype=float) for name, views in self._views.items()}
         self._sections = Sections(trajectory.header.kinds)
+        self._marks = marks(trajectory.header.kinds)
         pictures = pictures_of(trajectory, names)
         name = title or str(trajectory.provenance.get("scenario") or Path(trajectory.path).stem)
         self._stage = Stage(trajectory, pictures, width=width, height=height, title=name)
@@ -123,9 +125,11 @@ class FrameComposer:
             return known[1]
         view = self._view(picture.compartment, index)
         drawn = self._sections.thick(view) if picture.thick else self._sections.thin(view)
+        marked = [(mark, mark.sites(view, thick=picture.thick)) for mark in self._marks]
         if drawn.shape[:2] != picture.size:
             drawn = drawn.transpose(1, 0, 2)
-        enlarged = magnify(drawn, place.factor)
+            marked = [(mark, sites.T) for mark, sites in marked]
+        enlarged = enlarge(drawn, marked, place.factor)
         self._shown[picture] = (index, enlarged)
         return enlarged
 

@@ -2,7 +2,7 @@
 """Colours of lattice sites: a look-up table from site codes to RGBA.
 
 The colours are those the file's header declares for its kinds, so that a kind added by somebody
-else is shown without a change here. All other looks (void, solid, bound, guests) are decided here.
+else is shown without a change here. All other looks (void, tissue, bound, guests) are decided here.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abm.state.kinds import BOUND_BIT, GUESTS_BIT, KIND_BITS, SOLID, VOID
+from abm.state.kinds import BOUND_BIT, KIND_BITS, SOLID, VIEW_BONE_BIT, VIEW_LUMEN_BIT, VOID
 
 VOID_COLOUR = "#ffffff"
-SOLID_COLOUR = "#f6ecc9"
+FAT_COLOUR = "#f6ecc9"
+TISSUES = (
+    ("fat", SOLID, FAT_COLOUR),
+    ("bone", SOLID | VIEW_BONE_BIT, "#99aabb"),
+    ("sinusoid", SOLID | VIEW_LUMEN_BIT, "#881144"),
+)
+"""What a solid site is made of: words for a legend, site code, colour."""
 UNKNOWN_COLOUR = "#7f7f7f"
 """Colour of a code that the header does not name."""
-GUESTS_COLOUR = "#8f6bb0"
-"""Tint of a site on which target guests (less than one lattice cell) stand."""
 BOUND_LIGHT = 0.35
 """Share of white mixed into the colour of a cell in a synapse."""
-GUESTS_TINT = 0.45
 
 
 def rgb(colour: str) -> NDArray[np.uint8]:
@@ -63,22 +66,21 @@ def site_colours(kinds: Iterable[Mapping[str, Any]]) -> NDArray[np.uint8]:
     Returns
     -------
     numpy.ndarray, shape (256, 4)
-        RGBA per site code, opaque. A bound cell is lighter than a free one of its kind; a site with
-        target guests on it is tinted, unless the tint would hide a solid.
+        RGBA per site code, opaque. A bound cell is lighter than a free one of its kind. Guests do not
+        show: they are marks, as :func:`abm.playback.guests.stamp` sets them.
     """
     plain = np.tile(rgb(UNKNOWN_COLOUR), (KIND_BITS + 1, 1))
     plain[VOID] = rgb(VOID_COLOUR)
-    plain[SOLID] = rgb(SOLID_COLOUR)
     for kind in kinds:
         plain[int(kind["code"])] = rgb(str(kind["colour"]))
-    white, tint = rgb("#ffffff"), rgb(GUESTS_COLOUR)
+    white = rgb("#ffffff")
     table = np.full((256, 4), 255, dtype=np.uint8)
     for code in range(256):
         kind_code = code & KIND_BITS
-        colour = plain[kind_code]
+        shade = plain[kind_code]
         if code & BOUND_BIT and kind_code not in (VOID, SOLID):
-            colour = mix(colour, white, BOUND_LIGHT)
-        if code & GUESTS_BIT and kind_code != SOLID:
-            colour = mix(colour, tint, GUESTS_TINT)
-        table[code, :3] = colour
+            shade = mix(shade, white, BOUND_LIGHT)
+        table[code, :3] = shade
+    for _, code, colour in TISSUES:
+        table[code, :3] = rgb(colour)
     return table

@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from abm.playback.courses import Panel
+from abm.playback.guests import SIDE, Mark, marks
 from abm.playback.lettering import DARK, GREY, drawn, shorten, text_width
-from abm.playback.palette import GUESTS_COLOUR, SOLID_COLOUR
+from abm.playback.palette import TISSUES, VOID_COLOUR
 from abm.playback.sections import magnification, thin_axis
 from abm.playback.timecourses import draw_panel, draw_treatments, label_time, panels_of
-from abm.state.kinds import KIND_BITS, SOLID
 
 if TYPE_CHECKING:
     from abm.trajectory import Trajectory
@@ -91,15 +91,32 @@ def pictures_of(trajectory: Trajectory, compartments: Sequence[str]) -> list[Pic
         widest = max(about["shape"] or across)
         site_um = float(about["spacing_um"]) * widest / max(view.shape)
         title = _name(trajectory, name)
+        scale, marrow = float(about["scale"]), trajectory.header.compartments.get("marrow", about)
+        other = f"; a square: {_cells(scale)}" if scale != float(marrow["scale"]) else ""
         size = (min(across), max(across))
         if axis is None:
-            pictures.append(Picture(name, title, False, size, site_um))
+            pictures.append(Picture(name, title + other, False, size, site_um))
             continue
-        through = Picture(name, f"{title}, through {_length(view.shape[axis] * site_um)}", True, size, site_um)
+        deep = f"{title}, through {_length(view.shape[axis] * site_um)}"
+        through = Picture(name, deep + other, True, size, site_um)
         if name == "marrow":
             pictures.append(Picture(name, f"{title}, one layer", False, size, site_um))
         pictures.append(through)
     return pictures
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of the legend: words, and a square of one colour or with a mark in its corner."""
+
+    label: str
+    colour: str
+    mark: Mark | None = None
+
+    @property
+    def width(self) -> float:
+        """Room that it takes."""
+        return _SWATCH + 6.0 + text_width(self.label, 9.5) + 18.0
 
 
 class Stage:
@@ -197,33 +214,33 @@ class Stage:
             self._box(right - bar, top - 12.0, bar, 3.0, face=DARK)
             self._words(right - bar - 6.0, top - 7.0, _length(fitting[-1]), 9.5, align="right")
 
-    def _legend_rows(self, trajectory: Trajectory, pictures: Sequence[Picture]) -> list[list[tuple[str, str, float]]]:
-        """Break the legend into rows of (label, colour, width) no wider than the pictures."""
-        entries = [(str(kind["label"]), str(kind["colour"])) for kind in _kinds_seen(trajectory)]
-        if any((trajectory.views(picture.compartment)[0] & KIND_BITS == SOLID).any() for picture in pictures):
-            entries.append(("fat, bone", SOLID_COLOUR))
+    def _legend_rows(self, trajectory: Trajectory, pictures: Sequence[Picture]) -> list[list[Entry]]:
+        """Break the legend into rows no wider than the pictures."""
+        entries = [Entry(str(kind["label"]), str(kind["colour"])) for kind in _kinds_seen(trajectory)]
+        seen = {int(code) for picture in pictures for code in np.unique(trajectory.views(picture.compartment)[0])}
+        entries += [Entry(label, colour) for label, code, colour in TISSUES if code in seen]
         if any(float(about["scale"]) > 1 for about in trajectory.header.compartments.values()):
-            entries.append(("few target cells", GUESTS_COLOUR))
-        rows: list[list[tuple[str, str, float]]] = [[]]
-        used = 0.0
-        for label, colour in entries:
-            width = _SWATCH + 6.0 + text_width(label, 9.5) + 18.0
-            if rows[-1] and used + width > self._left_width + 18.0:
+            entries += [Entry(mark.label, VOID_COLOUR, mark) for mark in marks(trajectory.header.kinds)]
+        rows: list[list[Entry]] = [[]]
+        for entry in entries:
+            if rows[-1] and sum(other.width for other in [*rows[-1], entry]) > self._left_width + 18.0:
                 rows.append([])
-                used = 0.0
-            rows[-1].append((label, colour, width))
-            used += width
+            rows[-1].append(entry)
         return rows
 
-    def _draw_legend(self, rows: list[list[tuple[str, str, float]]]) -> None:
+    def _draw_legend(self, rows: list[list[Entry]]) -> None:
         lowest = max(((place.top + place.extent[0]) / self.scale for place in self.places), default=_HEADER)
-        top = lowest + 14.0
         for number, row in enumerate(rows):
-            left, base = _MARGIN, top + number * _LEGEND_ROW + 12.0
-            for label, colour, width in row:
-                self._box(left, base - _SWATCH + 2.0, _SWATCH, _SWATCH, face=colour, edge="#8a8a8a")
-                self._words(left + _SWATCH + 6.0, base, label, 9.5)
-                left += width
+            left, base = _MARGIN, lowest + 14.0 + number * _LEGEND_ROW + 12.0
+            for entry in row:
+                top = base - _SWATCH + 2.0
+                self._box(left, top, _SWATCH, _SWATCH, face=entry.colour, edge="#8a8a8a")
+                if entry.mark is not None:
+                    size = SIDE * _SWATCH
+                    rows_of, columns_of = entry.mark.corner(round(_SWATCH), round(size))
+                    self._box(left + columns_of.start, top + rows_of.start, size, size, face=entry.mark.colour)
+                self._words(left + _SWATCH + 6.0, base, entry.label, 9.5)
+                left += entry.width
 
     def _draw_courses(self) -> list[Artist]:
         """Draw the panels on the right, the treatments below them."""
@@ -296,19 +313,25 @@ def _kinds_seen(trajectory: Trajectory) -> list[dict[str, Any]]:
 
 
 def _scale_words(trajectory: Trajectory) -> str:
-    """Say how large the marrow is, what a cell stands for, what pale means, and how an unfinished run ended."""
+    """Say how an unfinished run ended, how large the marrow is, what a square stands for, and what pale means."""
     words = []
+    if trajectory.status != "finished":
+        words.append(f"{trajectory.status} at day {trajectory.duration_days:.1f}")
     about = trajectory.header.compartments.get("marrow")
     if about and about["shape"]:
         sides = [size * float(about["spacing_um"]) for size in about["shape"] if size > 1]
         words.append(f"{_name(trajectory, 'marrow').lower()} of {_length(*sides)}")
         scale = float(about["scale"])
         if scale > 1:
-            words.append(f"each cell stands for {float(f'{scale:.2g}'):,.0f} in the body")
-    words.append("pale: bound in a synapse")
-    if trajectory.status != "finished":
-        words.append(f"{trajectory.status} at day {trajectory.duration_days:.1f}")
+            words.append(f"a square stands for {_cells(scale)} of the body")
+    words.append("pale: in a synapse, or few in depth")
     return "; ".join(words)
+
+
+def _cells(number: float) -> str:
+    """Write a number of cells to two digits."""
+    rounded = f"{float(f'{number:.2g}'):,.0f}"
+    return f"{rounded} {'cell' if rounded == '1' else 'cells'}"
 
 
 def _length(*um: float) -> str:

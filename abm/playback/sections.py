@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from abm.playback.palette import GUESTS_COLOUR, SOLID_COLOUR, rgb, site_colours
-from abm.state.kinds import GUESTS_BIT, KIND_BITS, SOLID
+from abm.playback.palette import TISSUES, rgb, site_colours
+from abm.state.kinds import KIND_BITS
 
 Pixels = NDArray[np.uint8]
 
@@ -30,7 +30,6 @@ _THICK: dict[str, tuple[float, float]] = {
 }
 _UNSEEN = ("background", "macrophage", "pro_b", "host_t")
 _OTHER_KIND = (0.5, 0.9)
-_GUESTS = (0.5, 0.8)
 
 
 def thin_axis(shape: tuple[int, ...]) -> int:
@@ -93,12 +92,12 @@ class Sections:
         kind = view & KIND_BITS
         flat = tuple(size for i, size in enumerate(view.shape) if i != axis)
         picture = np.full((*flat, 3), 255.0, dtype=np.float32)
-        _lay(picture, rgb(SOLID_COLOUR), _share(kind == SOLID, axis))
-        _lay(picture, rgb(GUESTS_COLOUR), _opacity(_share(view & GUESTS_BIT != 0, axis), *_GUESTS))
-        for code, colour, power, top in self._layers:
+        for _, code, colour in TISSUES:
+            _lay(picture, rgb(colour), _share(view == code, axis))
+        for code, shade, power, top in self._layers:
             share = _share(kind == code, axis)
             if share.any():
-                _lay(picture, colour, _opacity(share, power, top))
+                _lay(picture, shade, _opacity(share, power, top))
         return np.asarray(np.rint(picture), dtype=np.uint8)
 
 

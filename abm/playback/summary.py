@@ -11,39 +11,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+import abm.celltypes  # noqa: F401  registers the kinds, for their labels
 from abm.playback.courses import MRD_LIMIT
+from abm.playback.findings import Courses, Finding
 from abm.playback.marks import spells, treatments_given
 from abm.playback.phrases import Values, between, concentration, figure, on_day, one_in, share, stretches
+from abm.state.kinds import KINDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RESPONSE_DAY = 28.0
 """Day on which response is assessed [d]."""
+REMISSION = 0.05
+"""Blasts in the marrow below which there is remission under the microscope [1]."""
 CAR_T_SEEN = 1.0
 """CAR T in blood above which they are said to persist [cells/µL]."""
 APLASIA = 10.0
 """B cells in blood below which there is aplasia [cells/µL]."""
-_NEGATIVE_RELAPSE = 0.5
-"""CD19-negative share of leukaemic cells above which a relapse is called CD19-negative."""
+_NEGATIVE = 0.5
+"""CD19-negative share of leukaemic cells above which leukaemia is called CD19-negative."""
 _FINDING_WIDTH = 58
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of a summary.
-
-    Parameters
-    ----------
-    what, value, day : str
-        What is said, how much or what of it, and when [d].
-    """
-
-    what: str
-    value: str
-    day: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,32 +64,6 @@ class Summary:
         return "\n".join(lines) + "\n"
 
 
-class _Courses:
-    """Observables of a run as days and values, without NaN."""
-
-    def __init__(self, observables: pd.DataFrame) -> None:
-        self._observables = observables
-        self.names = list(observables.columns)
-
-    def get(self, name: str) -> tuple[Values, Values] | None:
-        """Return days and values, or None if it was not recorded."""
-        if name not in self._observables:
-            return None
-        column = self._observables[name].astype(float)
-        known = column[np.isfinite(column)]
-        if known.empty:
-            return None
-        return known.index.to_numpy(dtype=float), known.to_numpy(dtype=float)
-
-    def at(self, name: str, day: float) -> float | None:
-        """Return the value recorded nearest to a day, if there is one within half a day of it."""
-        course = self.get(name)
-        if course is None:
-            return None
-        nearest = int(np.abs(course[0] - day).argmin())
-        return float(course[1][nearest]) if abs(course[0][nearest] - day) <= 0.5 else None
-
-
 def summarise(observables: pd.DataFrame, scenario: str, events: Iterable[Mapping[str, Any]] = ()) -> Summary:
     """Tell what happened in a run.
 
@@ -114,7 +76,7 @@ def summarise(observables: pd.DataFrame, scenario: str, events: Iterable[Mapping
     events : iterable of mapping
         Events of the trajectory, of which the treatments are told.
     """
-    courses = _Courses(observables)
+    courses = Courses(observables)
     days = observables.index.to_numpy(dtype=float)
     span = f"day {between(float(days[0]), float(days[-1]))}" if len(days) else "nothing recorded"
     sections: list[tuple[str, list[Finding]]] = [
@@ -123,6 +85,7 @@ def summarise(observables: pd.DataFrame, scenario: str, events: Iterable[Mapping
         ("B cells in blood", _b_cells(courses)),
         ("Cerebrospinal fluid", _csf(courses)),
         ("Cytokine release", _release(courses)),
+        ("Neurotoxicity", _neurotoxicity(courses)),
     ]
     if courses.get("mrd") is None:
         sections.append(("Cells", _closed_block(courses)))
@@ -131,46 +94,74 @@ def summarise(observables: pd.DataFrame, scenario: str, events: Iterable[Mapping
     return Summary(f"{scenario}: {span}", told)
 
 
-def _leukaemia(courses: _Courses) -> list[Finding]:
+def _leukaemia(courses: Courses) -> list[Finding]:
     course = courses.get("mrd")
     if course is None:
         return []
     days, values = course
+    if values.max() <= 0:
+        return [Finding("blasts", "none", between(days[0], days[-1]))]
     findings = [Finding("blasts at start", share(values[0]), on_day(days[0]))]
     response = courses.at("mrd", RESPONSE_DAY)
     if response is not None and days[-1] > RESPONSE_DAY:
         findings.append(Finding("blasts at day 28", share(response), on_day(RESPONSE_DAY)))
+        findings.append(Finding("MRD at day 28", _mrd_words(courses, RESPONSE_DAY, response), on_day(RESPONSE_DAY)))
     lowest = int(values.argmin())
     if days[0] < days[lowest] < days[-1]:
         findings.append(Finding("fewest blasts", share(values[lowest]), on_day(days[lowest])))
     if len(days) > 1:
         findings.append(Finding("blasts at end", share(values[-1]), on_day(days[-1])))
+        findings.append(Finding("MRD at end", _mrd_words(courses, days[-1], values[-1]), on_day(days[-1])))
+    findings += _remission(courses, days, values)
     negative = stretches(days, values < MRD_LIMIT)
     if not negative:
-        return [*findings, Finding("MRD", "never below 1 in 10,000 for a day", f"to {on_day(days[-1])}")]
+        return [*findings, Finding("MRD-negative (below 0.01 %)", "never for a day", f"to {on_day(days[-1])}")]
     first = negative[0][0]
     words = "from the start" if first == days[0] else "first"
     findings.append(Finding("MRD-negative (below 0.01 %)", words, on_day(first)))
     back = [start for start, _ in stretches(days, values >= MRD_LIMIT) if start > first]
     if back:
-        findings.append(Finding("MRD-positive again (relapse)", _relapse_words(courses), on_day(back[0])))
-        if values[-1] < MRD_LIMIT:
-            findings.append(Finding("MRD at end", "negative", on_day(days[-1])))
+        findings.append(Finding("MRD-positive again (relapse)", _relapse_words(courses, back[0]), on_day(back[0])))
     else:
         findings.append(Finding("relapse", "none seen", f"to {on_day(days[-1])}"))
     return findings
 
 
-def _relapse_words(courses: _Courses) -> str:
-    fraction = courses.get("cd19_negative_fraction")
-    if fraction is None:
-        return "the leukaemia is back"
-    negative = float(fraction[1][-1])
-    kind = "CD19-negative" if negative > _NEGATIVE_RELAPSE else "CD19-positive"
-    return f"the leukaemia is back, {kind} at the end"
+def _remission(courses: Courses, days: Values, values: Values) -> list[Finding]:
+    """Tell when blasts fell below what a microscope counts as remission, and when they were back."""
+    below = stretches(days, values < REMISSION)
+    if not below or values[0] < REMISSION:
+        return []
+    findings = [Finding("blasts below 5 % (remission)", "first", on_day(below[0][0]))]
+    back = [start for start, _ in stretches(days, values >= REMISSION) if start > below[0][0]]
+    if back:
+        findings.append(Finding("blasts above 5 % again", _relapse_words(courses, back[0]), on_day(back[0])))
+    return findings
 
 
-def _negative_clone(courses: _Courses) -> list[Finding]:
+def _mrd_words(courses: Courses, day: float, leukaemia: float) -> str:
+    """Tell whether residual disease is found, and what antigen is left to treat."""
+    if leukaemia <= 0:
+        return "negative, no blast left"
+    words = "positive" if leukaemia >= MRD_LIMIT else "negative"
+    antigen = _antigen(courses, day)
+    return f"{words}; blasts left are {antigen}" if antigen else words
+
+
+def _relapse_words(courses: Courses, day: float) -> str:
+    antigen = _antigen(courses, day)
+    return f"the leukaemia is back, {antigen}" if antigen else "the leukaemia is back"
+
+
+def _antigen(courses: Courses, day: float) -> str:
+    """Tell of which antigen the leukaemia is on a day; nothing if that was not recorded."""
+    negative = courses.at("cd19_negative_fraction", day)
+    if negative is None:
+        return ""
+    return "CD19-negative" if negative > _NEGATIVE else "CD19-positive"
+
+
+def _negative_clone(courses: Courses) -> list[Finding]:
     fraction = courses.get("cd19_negative_fraction")
     findings: list[Finding] = []
     if fraction is not None:
@@ -196,7 +187,7 @@ def _part(fraction: float) -> str:
     return share(fraction)
 
 
-def _car_t(courses: _Courses) -> list[Finding]:
+def _car_t(courses: Courses) -> list[Finding]:
     findings: list[Finding] = []
     course = courses.get("car_t_blood")
     if course is not None:
@@ -211,7 +202,7 @@ def _car_t(courses: _Courses) -> list[Finding]:
         seen = stretches(days, values >= CAR_T_SEEN)
         limit = f"{CAR_T_SEEN:g} cell/µL"
         if not seen:
-            findings.append(Finding("persistence", f"never above {limit} for a day"))
+            findings.append(Finding("persistence", f"never above {limit} for a day", f"to {on_day(days[-1])}"))
         elif values[-1] >= CAR_T_SEEN:
             findings.append(Finding("persistence", f"still above {limit} at the end", between(seen[0][0], days[-1])))
         else:
@@ -220,7 +211,7 @@ def _car_t(courses: _Courses) -> list[Finding]:
     return findings
 
 
-def _b_cells(courses: _Courses) -> list[Finding]:
+def _b_cells(courses: Courses) -> list[Finding]:
     course = courses.get("b_cells_blood")
     if course is None:
         return []
@@ -230,7 +221,7 @@ def _b_cells(courses: _Courses) -> list[Finding]:
     limit = f"below {APLASIA:g} cells/µL"
     spans = stretches(days, values < APLASIA)
     if not spans:
-        return [*findings, Finding("aplasia", f"none: never {limit} for a day")]
+        return [*findings, Finding("aplasia", f"none: never {limit} for a day", f"to {on_day(days[-1])}")]
     for number, (start, end) in enumerate(spans[:3]):
         words = limit if number == 0 else "again"
         lasts = end == days[-1] and values[-1] < APLASIA
@@ -238,7 +229,7 @@ def _b_cells(courses: _Courses) -> list[Finding]:
     return findings
 
 
-def _csf(courses: _Courses) -> list[Finding]:
+def _csf(courses: Courses) -> list[Finding]:
     findings: list[Finding] = []
     for what, name in (("blasts", "blasts_csf"), ("CAR T", "car_t_csf")):
         course = courses.get(name)
@@ -256,7 +247,7 @@ def _csf(courses: _Courses) -> list[Finding]:
     return findings
 
 
-def _release(courses: _Courses) -> list[Finding]:
+def _release(courses: Courses) -> list[Finding]:
     findings: list[Finding] = []
     for what, name in (("highest IL-6", "il6"), ("highest CRS signal", "crs_signal")):
         course = courses.get(name)
@@ -268,7 +259,7 @@ def _release(courses: _Courses) -> list[Finding]:
         days, values = grades
         highest = round(float(values.max()))
         if highest < 1:
-            return [*findings, Finding("CRS", "none")]
+            return [*findings, Finding("CRS", "none", f"to {on_day(days[-1])}")]
         for words, least in (("of any grade", 1), (f"of grade {highest}, the highest", highest)):
             spans = stretches(days, values >= least - 0.5, lasting=0.0)
             findings.append(Finding("CRS", words, ", ".join(between(*span) for span in spans[:3])))
@@ -277,21 +268,35 @@ def _release(courses: _Courses) -> list[Finding]:
     return findings
 
 
-def _closed_block(courses: _Courses) -> list[Finding]:
+def _neurotoxicity(courses: Courses) -> list[Finding]:
+    course = courses.get("neurotoxicity")
+    if course is None:
+        return []
+    days, values = course
+    spans = stretches(days, values > 0, lasting=0.0)
+    if not spans:
+        return [Finding("episodes", "none", f"to {on_day(days[-1])}")]
+    return [Finding("episodes", figure(len(spans)), ", ".join(between(*span) for span in spans[:3]))]
+
+
+def _closed_block(courses: Courses) -> list[Finding]:
     findings: list[Finding] = []
+    labels = {f"cells_{kind.name}_marrow": kind.label for kind in KINDS}
     for name in courses.names:
         course = courses.get(name)
         if course is None or not name.startswith("cells_") or course[1].max() <= 0:
             continue
         days, values = course
         low = int(values.argmin())
-        lowest = f", lowest {figure(values[low])} on day {on_day(days[low])}" if 0 < low < len(days) - 1 else ""
-        kind = name.removeprefix("cells_").removesuffix("_marrow").replace("_", " ")
-        ends = f"{figure(values[0])} -> {figure(values[-1])}{lowest}"
-        findings.append(Finding(kind, ends, between(days[0], days[-1])))
+        words = f"{figure(values[0])} -> {figure(values[-1])} cells"
+        if values[low] < min(values[0], values[-1]):
+            words += f", fewest {figure(values[low])} on day {on_day(days[low])}"
+        elif values[-1] == 0:
+            words += f", none left from day {on_day(days[low])}"
+        findings.append(Finding(labels.get(name, name.removeprefix("cells_").replace("_", " ")), words, between(days[0], days[-1])))
     kills = courses.get("kills_total")
     if kills is not None:
-        killed = figure(kills[1][-1] - kills[1][0])
+        killed = f"{figure(kills[1][-1] - kills[1][0])} cells"
         findings.append(Finding("targets killed", killed, between(kills[0][0], kills[0][-1])))
     ratio = courses.get("effector_target_ratio")
     if ratio is not None:

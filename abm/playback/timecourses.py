@@ -112,7 +112,7 @@ def draw_treatments(
     _title(axes, "Treatments", points)
     axes.yaxis.set_major_locator(FixedLocator(list(range(len(treatments)))))
     axes.set_yticklabels([shorten(treatment.name, points, 14.0 * points) for treatment in treatments], size=points)
-    axes.tick_params(axis="y", length=0)
+    axes.tick_params(axis="y", length=0, pad=7.0)  # a mark at the start is not on its name
     artists: list[Artist] = []
     for row, treatment in enumerate(treatments):
         axes.axhline(row, color="#ececec", lw=0.8, zorder=1)

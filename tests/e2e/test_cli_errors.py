@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[2]
 WITH_EXAMPLE = """\
 import sys
 from tests.unit import example_scenario
-sys.modules["abm.scenario"] = example_scenario
+sys.modules["abm.scenario"] = sys.modules["abm.sizing"] = example_scenario
 import abm
 abm.scenario = example_scenario
 from abm.cli import main
@@ -119,7 +119,7 @@ def test_validate_tells_the_size_of_good_scenarios_and_all_that_is_wrong_with_ot
     )
     done = example(tmp_path, "validate", "bad.yaml", "good.yaml", "lost.yaml")
     assert done.returncode == 2
-    assert done.stdout == "good.yaml: valid; 64,000 cells, memory 6.4 MB, file 576 kB, about 1 h 46 min\n"
+    assert done.stdout == "good.yaml: valid; up to 64,000 agents, memory 6.4 MB, file 576 kB, about 1 h 46 min on one core\n"
     assert done.stderr == (
         "bad.yaml:3:1: sed: unknown key; nearest: 'seed'; allowed: name, seed, model, wrap, half_life, lattice, "
         "patient, motility, csf, body, treatments, extends\n"
@@ -132,10 +132,17 @@ def test_validate_with_overrides(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(TEXT, encoding="utf-8")
     done = example(tmp_path, "validate", "x.yaml", "--set", "lattice=[1, 1, 1]", "--set", "seed=3")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("x.yaml: valid; 1 cells")
+    assert done.stdout.startswith("x.yaml: valid; up to 1 agents")
     done = example(tmp_path, "validate", "x.yaml", "--set", "patient.wieght=3")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "--set patient.wieght=3: unknown key; nearest: 'weight'; allowed: weight, sex, site\n"
+
+
+def test_validate_warns_of_a_run_too_large_for_the_machine(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(TEXT, encoding="utf-8")
+    done = example(tmp_path, "validate", "x.yaml", "--set", "lattice=[1000, 1000, 1001]")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1:] == ["x.yaml: warning: too large"]
 
 
 def test_schema_is_json_on_standard_output_or_in_a_file(tmp_path: Path) -> None:
@@ -163,7 +170,7 @@ def test_new_writes_a_scenario_that_is_valid_and_never_replaces_one_unasked(tmp_
 FAULTS = """\
 import sys
 from tests.unit import example_scenario
-sys.modules["abm.scenario"] = example_scenario
+sys.modules["abm.scenario"] = sys.modules["abm.sizing"] = example_scenario
 def load_scenario(path, overrides):
     {fault}
 example_scenario.load_scenario = load_scenario

@@ -21,7 +21,8 @@ from tests.small_scenarios import ROOT
 
 QUICKSTART = str(ROOT / "scenarios" / "quickstart.yaml")
 SMALL = [
-    *("--set", "marrow.shape=[12, 12, 12]", "--set", "csf.shape=[16, 8, 4]", "--set", "start=-0.25 d"),
+    *("--set", "marrow.shape=[12, 12, 12]", "--set", "csf.shape=[16, 8, 4]"),
+    *("--set", "start=-0.25 d", "--set", "treatments[0].day=-0.25 d"),
     *("--set", "record.view=2 h", "--set", "record.cells=6 h"),
 ]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
@@ -56,7 +57,7 @@ class TestAsTheUserTypesIt:
         settings = [*SMALL, "--set", "name=mine"]
         checked = abm(tmp_path, "validate", "my.yaml", *settings)
         assert (checked.returncode, checked.stderr) == (0, "")
-        assert re.fullmatch(r"my\.yaml: valid; 1,\d{3} cells, memory .*B, file .*B, about \d+ s\n", checked.stdout)
+        assert re.fullmatch(r"my\.yaml: valid; up to \d,\d{3} agents, memory .*B, file .*B, about \d+ s on one core\n", checked.stdout)
         done = abm(tmp_path, "run", "my.yaml", "-o", "my.h5", "--until", "0.25", *settings)
         assert done.returncode == 0
         assert "mine: day -0.2 to 0.2" in done.stdout
@@ -70,6 +71,23 @@ class TestAsTheUserTypesIt:
         assert (shown.returncode, shown.stderr) == (0, "")
         assert (tmp_path / "my.png").read_bytes().startswith(b"\x89PNG")
         assert sorted(one.name for one in tmp_path.iterdir()) == ["my.h5", "my.png", "my.yaml"]
+
+    def test_a_treatment_after_the_end_is_told_by_validate_and_no_reason_not_to_run(self, tmp_path: Path) -> None:
+        late = [*SMALL, "--set", "treatments[1].day=30", "--set", "duration=0.1 d"]
+        told = abm(tmp_path, "validate", QUICKSTART, *late)
+        assert (told.returncode, told.stderr) == (0, "")
+        assert told.stdout.endswith("\n" + f"{QUICKSTART}: treatments[1] (day 30) is not given: the run ends on day 0.1\n")
+        assert abm(tmp_path, "run", QUICKSTART, "-o", "x.h5", "--until", "0", "--quiet", *late).returncode == 0
+
+    def test_new_in_short(self, tmp_path: Path) -> None:
+        shown = abm(tmp_path, "new", "--short")
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert shown.stdout.startswith("abm: 1\n")
+        assert "#" not in shown.stdout
+        assert abm(tmp_path, "new", "my.yaml", "--short").returncode == 0
+        assert (tmp_path / "my.yaml").read_text(encoding="utf-8") == shown.stdout
+        assert abm(tmp_path, "validate", "my.yaml").returncode == 0
+        assert abm(tmp_path, "new", "my.yaml", "--short").returncode == 2
 
     @pytest.mark.parametrize(("name", "magic"), [("x.gif", b"GIF8"), ("x.mp4", b"\0\0\0")])
     def test_a_short_movie(self, folder: Path, name: str, magic: bytes) -> None:
@@ -163,7 +181,18 @@ class TestWhatIsRefused:
         [
             (["--set", "marow.shape=[4, 4, 4]"], "--set marow.shape=[4, 4, 4]: marow: unknown key; nearest: 'marrow'"),
             (["--seed", "9223372036854775808"], "--seed: must be 0 to 9223372036854775807, got 9223372036854775808"),
-            (["--until", "0", "--set", "start=0"], "the run must end after day 0, where it stands, got day 0"),
+            (
+                ["--until", "0", "--set", "start=0", "--set", "treatments[0].day=0"],
+                "the run must end after day 0, where it stands, got day 0",
+            ),
+            (["--until", "inf"], "the run must end by day 2800, got day inf"),
+            (["--until", "nan"], ""),  # by whom it is refused depends on the version of typer
+            (["--until", "1e300"], "the run must end by day 2800, got day 1e+300"),
+            (["--until", "-5"], "Invalid value for '--until'"),
+            (["--threads", "1000000"], "threads: must be between 1 and 256, got 1e6"),
+            (["--replicates", "1000000000"], "--replicates: must be between 1 and 10000, got 1e9"),
+            (["--set", "marrow.shape=[1200, 1200, 1200]", "--set", "record.cells=0"], " GB of memory, "),
+            (["--set", "marrow.shape=[1200, 1200, 1200]", "--until", "2800", "--set", "record.cells=10 min"], " TB of disk until it is"),
         ],
     )
     def test_arguments_that_cannot_be(self, tmp_path: Path, arguments: list[str], told: str) -> None:
@@ -181,6 +210,16 @@ class TestWhatIsRefused:
         done = abm(folder, "play", "done.h5", *options)
         assert done.returncode == 2
         assert told in done.stderr
+
+
+    def test_a_movie_that_exists(self, folder: Path) -> None:
+        (folder / "taken.png").write_text("mine", encoding="utf-8")
+        done = abm(folder, "play", "done.h5", "-o", "taken.png")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert re.fullmatch(r"taken\.png: exists already; .*\(--overwrite\)\n", done.stderr)
+        assert (folder / "taken.png").read_text(encoding="utf-8") == "mine"
+        assert abm(folder, "play", "done.h5", "-o", "taken.png", "--day", "0.25", "--overwrite").returncode == 0
+        assert (folder / "taken.png").read_bytes().startswith(b"\x89PNG")
 
 
 class TestSignals:
@@ -205,7 +244,11 @@ class TestSignals:
 
     @pytest.mark.parametrize(
         ("number", "code", "reason"),
-        [(signal.SIGINT, 130, "KeyboardInterrupt"), (signal.SIGTERM, 143, "Terminated: ended by SIGTERM")],
+        [
+            (signal.SIGINT, 130, "KeyboardInterrupt"),
+            (signal.SIGTERM, 143, "Terminated: ended by SIGTERM"),
+            (signal.SIGHUP, 129, "Terminated: ended by SIGHUP"),
+        ],
     )
     def test_leaves_what_was_recorded_and_says_where_it_stands(
         self, tmp_path: Path, number: signal.Signals, code: int, reason: str

@@ -103,7 +103,13 @@ def test_a_movie_can_be_as_small_as_the_command_says() -> None:
 @pytest.mark.parametrize(
     ("target", "wanted"),
     [
-        ("demo", ["abm run scenarios/grupp2013_patient2.yaml -o patient2.h5", "abm play patient2.h5 -o patient2.mp4"]),
+        (
+            "demo",
+            [
+                "abm run scenarios/grupp2013_patient2.yaml -o patient2.h5 --overwrite",
+                "abm play patient2.h5 -o patient2.mp4 --overwrite",
+            ],
+        ),
         ("test", ["python -m pytest"]),
     ],
 )
@@ -116,6 +122,7 @@ def test_make_would_do_it(target: str, wanted: list[str]) -> None:
         assert any(line.endswith(command) for line in lines), done.stdout
         if command.startswith("abm "):
             parses(command.split())
+    assert any(line.startswith('echo "installing into ') for line in lines)
     build = next(number for number, line in enumerate(lines) if "build_ext --inplace" in line)
     assert build < min(number for number, line in enumerate(lines) if line.endswith(tuple(wanted)))
 

@@ -68,6 +68,13 @@ def test_results_do_not_depend_on_the_optimiser(build: ModuleType) -> None:
         assert not {"-ffast-math", "-Ofast", "-march=native"} & set(flags)
 
 
+def test_the_first_undefined_behaviour_ends_a_sanitized_run(build: ModuleType) -> None:
+    flags, link = build.compile_flags(build.variant({"ABM_SANITIZE": "1"}))
+    assert "-fsanitize=address,undefined" in flags
+    assert "-fsanitize=address,undefined" in link
+    assert "-fno-sanitize-recover=undefined" in flags
+
+
 def test_debug_build_checks_everything(build: ModuleType) -> None:
     release, debug = (build.directives(build.variant(environ)) for environ in ({}, {"ABM_DEBUG": "1"}))
     for name in ("boundscheck", "initializedcheck", "nonecheck"):

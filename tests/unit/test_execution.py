@@ -3,16 +3,21 @@
 
 from __future__ import annotations
 
+import re
 import signal
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from abm import execution
 from abm.errors import InputError
 from abm.execution import MAX_SEED, SEED_STRIDE, Terminated, cells_text, run_scenario
 from abm.model import TherapyModel
+from abm.playback.phrases import figure
 from abm.scenario import Scenario
-from abm.trajectory import Trajectory
+from abm.trajectory import Trajectory, pack, packing, writer
 
 TEXT = "abm: 1\nname: x\nseed: 7\nduration: 0.1 d\nmarrow: {shape: [8, 8, 8]}\ncsf: null\nblasts: {marrow_fraction: 50 %}\n"
 
@@ -66,16 +71,107 @@ def test_seeds_out_of_range(path: Path, seed: int, replicates: int) -> None:
     assert not path.with_name("run.h5").exists()
 
 
-def test_signals_are_as_before_after_a_run(path: Path) -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    run_scenario(path, path.with_name("run.h5"), quiet=True)
-    assert signal.getsignal(signal.SIGTERM) is before
-    assert Terminated().code == 128 + signal.SIGTERM
+class TestSignals:
+    NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def test_are_as_before_after_a_run(self, path: Path) -> None:
+        before = [signal.getsignal(number) for number in self.NUMBERS]
+        run_scenario(path, path.with_name("run.h5"), quiet=True)
+        assert [signal.getsignal(number) for number in self.NUMBERS] == before
+        assert [(Terminated(number).code, str(Terminated(number))) for number in self.NUMBERS[1:]] == [
+            (143, "ended by SIGTERM"),
+            (129, "ended by SIGHUP"),
+        ]
+
+    def test_one_that_is_ignored_stays_so(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """As SIGHUP under nohup."""
+        monkeypatch.setattr(execution, "cells_text", lambda model: signal.raise_signal(signal.SIGHUP) or "")
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            run_scenario(path, path.with_name("run.h5"), quiet=True)
+        finally:
+            signal.signal(signal.SIGHUP, before)
+        with Trajectory.open(path.with_name("run.h5")) as trajectory:
+            assert trajectory.status == "finished"
+
+    def test_a_second_one_while_the_recording_is_closed_loses_nothing(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The second Ctrl-C comes at the moment when the last segment is about to be written."""
+        write = writer.replace_file
+
+        def impatient(target: Path, image: Any) -> None:
+            signal.raise_signal(signal.SIGINT)
+            write(target, image)
+
+        monkeypatch.setattr(execution, "cells_text", lambda model: signal.raise_signal(signal.SIGINT) or "")
+        monkeypatch.setattr(writer, "replace_file", impatient)
+        with pytest.raises(KeyboardInterrupt):
+            run_scenario(path, path.with_name("run.h5"), quiet=True)
+        with Trajectory.open(path.with_name("run.h5")) as trajectory:
+            assert (trajectory.status, trajectory.reason) == ("interrupted", "KeyboardInterrupt")
+            assert len(trajectory.observables) == 2
+        assert "closing the recording" in capsys.readouterr().err
+
+    def test_while_packing_every_frame_stays(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One Ctrl-C before the packed file is verified, and one as the lock is let go."""
+        verify, release = packing._verify, writer.release
+        with monkeypatch.context() as patch:
+            patch.setattr(packing, "_verify", lambda *given: (signal.raise_signal(signal.SIGINT), verify(*given)))
+            patch.setattr(writer, "release", lambda *given: (signal.raise_signal(signal.SIGINT), release(*given)))
+            with pytest.raises(KeyboardInterrupt):
+                run_scenario(path, path.with_name("run.h5"), quiet=True)
+        with Trajectory.open(path.with_name("run.h5")) as trajectory:
+            assert trajectory.status == "interrupted"
+            assert "the packing was cut short" in trajectory.reason
+            frames = len(trajectory.observables)
+        pack(path.with_name("run.h5"))
+        with Trajectory.open(path.with_name("run.h5")) as trajectory:
+            assert (trajectory.status, len(trajectory.observables)) == ("finished", frames)
+        assert sorted(one.name for one in path.parent.iterdir()) == ["run.h5", "x.yaml"]
+
+    def test_an_exception_that_got_lost_comes_again(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def swallow(model: TherapyModel) -> str:
+            with suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+            return ""
+
+        monkeypatch.setattr(execution, "cells_text", swallow)
+        with pytest.raises(KeyboardInterrupt):
+            run_scenario(path, path.with_name("run.h5"), quiet=True)
+
+    def test_replicates_tell_which_are_finished(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def stop_the_second(model: TherapyModel) -> str:
+            if path.with_name("run_001.h5").exists():
+                signal.raise_signal(signal.SIGTERM)
+            return ""
+
+        monkeypatch.setattr(execution, "cells_text", stop_the_second)
+        with pytest.raises(Terminated):
+            run_scenario(path, path.with_name("run.h5"), replicates=3, quiet=True)
+        said = capsys.readouterr().err.splitlines()
+        assert re.fullmatch(r"ended at day 0\.0; what was recorded is in .*run_001\.h5: abm info .*run_001\.h5", said[0])
+        assert said[1] == f"1 of 3 replicates are finished: {path.with_name('run_000.h5')}"
+
+
+@pytest.mark.parametrize(("view", "movie", "hint"), [(0, False, None), ("1 h", False, ""), ("1 h", True, " --overwrite")])
+def test_the_last_line_is_a_command_that_works(
+    path: Path, capsys: pytest.CaptureFixture[str], view: int | str, movie: bool, hint: str | None
+) -> None:
+    run = path.with_name("my run.h5")
+    if movie:
+        run.with_suffix(".mp4").touch()
+    run_scenario(path, run, overrides=[f"record.view={view}"])
+    last = capsys.readouterr().out.splitlines()[-1]
+    command = f"; see it with: abm play '{run}' -o '{run.with_suffix('.mp4')}'{hint}" if hint is not None else ""
+    assert last == f"wrote {run}{command}"
 
 
 def test_cells_in_a_few_words() -> None:
     blasts = {"marrow_fraction": "50 %", "cd19_negative_fraction": 0.25}
     model = TherapyModel(Scenario(name="x", body=None, marrow={"shape": [8, 8, 8]}, blasts=blasts), threads=1)
     negative = model.observe("cells_blast_cd19_negative_marrow")
-    assert f" · CD19- {negative:.2g} · B " in cells_text(model)
-    assert cells_text(model).startswith(f"CAR T 0 · blasts {model.observe('cells_blast_marrow'):.2g} · ")
+    assert f" · CD19- {figure(negative)} · B " in cells_text(model)
+    assert cells_text(model).startswith(f"CAR T 0 · blasts {figure(model.observe('cells_blast_marrow'))} · ")

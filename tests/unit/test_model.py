@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+import abm.model
 from abm.agents import Blast, CarTCell, HostTCell
-from abm.errors import InputError
+from abm.errors import InputError, RunError
 from abm.model import TherapyModel
 from abm.recording import cells_of, view_of
 from abm.scenario import Scenario, read_scenario
 from abm.state.places import MARROW
+from abm.trajectory import Trajectory
 from abm.units import TICKS_PER_DAY, TICKS_PER_HOUR
 from tests.contract.shuffling import state_digest
 
@@ -96,6 +100,50 @@ class TestRunsAgree:
         assert TherapyModel(file, 0).run_seed == 0
 
 
+class TestWhatIsRefused:
+    @pytest.mark.parametrize("threads", [0, -1, 257, 10**6])
+    def test_threads(self, threads: int) -> None:
+        with pytest.raises(InputError, match=rf"^threads: must be between 1 and 256, got {'1e6' if threads > 1e5 else threads}$"):
+            TherapyModel(scenario(), threads=threads)
+
+    def test_more_threads_than_cores(self) -> None:
+        assert TherapyModel(scenario(), threads=200).threads == 200
+
+    def test_a_run_that_memory_does_not_hold_before_anything_is_allocated(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(abm.model, "free_memory", lambda: 1e9)
+        monkeypatch.setattr(abm.model, "build_state", lambda *arguments: pytest.fail("was laid out"))
+        with pytest.raises(InputError, match=r"needs about .* GB of memory, 1 GB are free: reduce marrow\.shape, now \[900, 900, 900\]"):
+            TherapyModel(scenario(marrow={"shape": [900, 900, 900]}))
+
+    def test_a_marrow_without_connected_room(self) -> None:
+        solid = {"shape": [200, 200, 1], "fat": 0.7}
+        with pytest.raises(InputError, match=r"^marrow: fat, bone and sinusoids leave \d+ connected sites of 40000, too few"):
+            TherapyModel(scenario(marrow=solid))
+
+    @pytest.mark.parametrize("day", [float("nan"), float("inf"), 1e300, 2801])
+    def test_a_day_that_is_none_or_too_late(self, model: TherapyModel, day: float) -> None:
+        with pytest.raises(InputError, match=r"must end by day 2800, got day (nan|inf|1e\+300|2801)"):
+            model.run(until_days=day)
+
+    def test_a_disk_without_room(self, model: TherapyModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(total=10**9, free=1000))
+        with pytest.raises(InputError, match=r"x\.h5: needs about .* of disk until it is packed, 1 kB are free in "):
+            model.run(tmp_path / "x.h5")
+        assert list(tmp_path.iterdir()) == []
+        assert model.state.tick == 0
+
+    def test_more_agents_than_there_is_room_for_end_a_run_that_stays_readable(self, tmp_path: Path) -> None:
+        model = TherapyModel(scenario(blasts={"marrow_fraction": "40 %", "net_growth": "2 1/d"}, treatments=[]), threads=1)
+        for table in model.state.tables.values():
+            table.limit = table.n_rows + 50
+        with pytest.raises(RunError, match=r"^day -0\.\d+: the run has come to more than \d+ agents, \d+ of them CD19\+ blasts of the "):
+            model.run(tmp_path / "x.h5")
+        with Trajectory.open(tmp_path / "x.h5") as trajectory:
+            assert trajectory.status == "interrupted"
+            assert "the run has come to more than" in trajectory.reason
+            assert len(trajectory.observables) > 0
+
+
 class TestRun:
     def test_ends_where_the_scenario_says(self, model: TherapyModel) -> None:
         assert model.run() is None
@@ -134,7 +182,7 @@ class TestRun:
 
         def look(running: TherapyModel) -> None:
             marrow = running.state.places[MARROW]
-            seen[running.day] = (running.observables(), view_of(marrow, 16).copy(), cells_of(running.state, marrow))
+            seen[running.day] = (running.observables(), view_of(running.state, marrow, 16), cells_of(running.state, marrow))
 
         look(model)
         trajectory = model.run(tmp_path / "x.h5", until_days=0.5, watch=look)

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 
 from abm.assembly import build_state
-from abm.celltypes import BLAST
+from abm.celltypes import BLAST, CAR_T, HOST_T
 from abm.observables import available, observe_all
 from abm.recording import CELL_COLUMNS, Recorder, RecordParameters, cells_of, header_parts, view_of
 from abm.scenario import Scenario
-from abm.state.kinds import KINDS, VOID
+from abm.state.columns import GUEST
+from abm.state.kinds import KIND_BITS, KINDS, SOLID, VIEW_BONE_BIT, VIEW_CAR_T_BIT, VIEW_LUMEN_BIT, VOID
 from abm.state.lattice import Lattice
 from abm.state.ledger import Entry
 from abm.state.places import CSF, MARROW, PERIPHERY, Place
 from abm.state.state import State
+from abm.streams import Draws
 from abm.trajectory import Header, Trajectory, TrajectoryWriter
 from abm.units import TICKS_PER_DAY, TICKS_PER_HOUR
 from tests.contract.shuffling import shuffle
@@ -94,7 +96,7 @@ def test_what_is_recorded_is_what_stands_there(state: State, tmp_path: Path) -> 
                 expected = values.astype(np.float16) if column in ("cd19", "cd22") else values
                 np.testing.assert_array_equal(frame[column], expected, err_msg=f"{column} in {place.name}")
             if place.lattice is not None:
-                np.testing.assert_array_equal(found.views(place.name)[0], view_of(place, 16))
+                np.testing.assert_array_equal(found.views(place.name)[0], view_of(state, place, 16))
         np.testing.assert_array_equal(found.fields["marrow"]["ifn_gamma"][0], state.fields[(MARROW, "ifn_gamma")])
         assert found.events == [
             {"day": -140 / 5760, "tick": -140, "kind": "infusion", "detail": {"cells": 3}},
@@ -103,20 +105,54 @@ def test_what_is_recorded_is_what_stands_there(state: State, tmp_path: Path) -> 
     assert state.events == []
 
 
+def alone(shape: tuple[int, int, int], scale: int = 1) -> State:
+    """Return a state of one empty lattice."""
+    lattice = Lattice(shape, 10.0, (True, True, True))
+    return State(Draws(1), [Place(MARROW, scale, lattice.n_sites, lattice)])
+
+
 class TestView:
     def test_keeps_the_middle_layers(self) -> None:
-        lattice = Lattice((2, 3, 7), 10.0, (True, True, True))
-        lattice.site_code[:] = np.arange(42)
-        place = Place(MARROW, 1, 42, lattice)
+        state = alone((2, 3, 7))
+        place = state.places[MARROW]
+        place.lattice.site_code[:] = np.arange(42)
         layers = np.arange(42).reshape(2, 3, 7)
-        np.testing.assert_array_equal(view_of(place, 3), layers[:, :, 2:5])
-        np.testing.assert_array_equal(view_of(place, 4), layers[:, :, 1:5])
-        np.testing.assert_array_equal(view_of(place, 1), layers[:, :, 3:4])
-        np.testing.assert_array_equal(view_of(place, 100), layers)
+        np.testing.assert_array_equal(view_of(state, place, 3), layers[:, :, 2:5])
+        np.testing.assert_array_equal(view_of(state, place, 4), layers[:, :, 1:5])
+        np.testing.assert_array_equal(view_of(state, place, 1), layers[:, :, 3:4])
+        np.testing.assert_array_equal(view_of(state, place, 100), layers)
 
     def test_of_two_dimensions_is_the_one_layer(self) -> None:
-        lattice = Lattice((4, 5, 1), 10.0, (True, True, True))
-        assert view_of(Place(MARROW, 1, 20, lattice), 16).shape == (4, 5, 1)
+        state = alone((4, 5, 1))
+        assert view_of(state, state.places[MARROW], 16).shape == (4, 5, 1)
+
+    def test_tells_where_car_t_guests_stand_and_leaves_the_lattice_alone(self) -> None:
+        state = alone((3, 2, 2), scale=100)
+        place = state.places[MARROW]
+        state.add_cells(BLAST.code, MARROW, Entry.INITIAL, 1, weight=100, site=np.array([4]))
+        state.add_cells(CAR_T.code, MARROW, Entry.INITIAL, 1, weight=100, site=np.array([7]))
+        state.add_cells(CAR_T.code, MARROW, Entry.INITIAL, 3, weight=5, site=np.array([4, 4, 9]), flags=int(GUEST))
+        state.add_cells(HOST_T.code, MARROW, Entry.INITIAL, 1, weight=5, site=np.array([2]), flags=int(GUEST))
+        dead = state.add_cells(CAR_T.code, MARROW, Entry.INITIAL, 1, weight=5, site=np.array([1]), flags=int(GUEST))
+        state.remove("motile", dead, Entry.DIED)
+        before = place.lattice.site_code.copy()
+        expected = np.zeros(12, np.uint8)
+        expected[[4, 7, 9]] = [BLAST.code | VIEW_CAR_T_BIT, CAR_T.code, VIEW_CAR_T_BIT]
+        np.testing.assert_array_equal(view_of(state, place, 16).reshape(-1), expected)
+        np.testing.assert_array_equal(place.lattice.site_code, before)
+
+    def test_tells_bone_and_sinusoids_from_fat(self) -> None:
+        scenario = Scenario(name="x", marrow={"shape": [24, 24, 8], "fat": "20 %", "bone": "20 %"}, csf=None)
+        state = build_state(scenario, 3)
+        place = state.places[MARROW]
+        view = view_of(state, place, 8).reshape(-1)
+        solid = place.lattice.kinds() == SOLID
+        assert (view[place.lattice.bone] == SOLID | VIEW_BONE_BIT).all()
+        assert (view[place.lattice.lumen] == SOLID | VIEW_LUMEN_BIT).all()
+        assert ((view & KIND_BITS == SOLID) == solid).all()
+        counts = [np.count_nonzero(view == SOLID | bit) for bit in (0, VIEW_BONE_BIT, VIEW_LUMEN_BIT)]
+        assert min(counts) > 0
+        assert sum(counts) == np.count_nonzero(solid)
 
 
 class TestCells:

@@ -9,18 +9,7 @@ import pytest
 
 from abm.errors import InputError
 from abm.model import TherapyModel
-from abm.recording import BYTES_PER_CELL, BYTES_PER_VALUE, BYTES_PER_VIEW_SITE
-from abm.scenario import (
-    BYTES_PER_ROW,
-    BYTES_PER_SITE,
-    N_OBSERVABLES,
-    SECONDS_PER_SITE_DAY,
-    STARTER,
-    Scenario,
-    load_scenario,
-    read_scenario,
-    resolved_text,
-)
+from abm.scenario import STARTER, Scenario, load_scenario, read_scenario, resolved_text
 from abm.state.places import CSF, MARROW, PERIPHERY
 from abm.units import TICKS_PER_DAY
 from abm.yamlfile import template
@@ -113,12 +102,97 @@ class TestWhatIsRefused:
         told = refused(tmp_path, text)
         assert told == "x.yaml:4:20: products[0].kill_duration: the shortest must not exceed the longest, got 30 and 20 min"
 
+    def test_a_treatment_before_the_start(self, tmp_path: Path) -> None:
+        text = BASE.replace("day: 0", "day: -84 h") + "start: -2 d\n"
+        told = refused(tmp_path, text)
+        assert told == (
+            "x.yaml:8:10: treatments[0].day: must not lie before the start of the run, day -2, got day -3.5; set start: -3.5 d"
+        )
+        assert load_scenario(written(tmp_path, text), ["start=-3.5 d"]).start == -84
+        assert refused(tmp_path, text, "start=-81 h").endswith("day -3.375, got day -3.5; set start: -3.5 d")
+
+    def test_more_parts_of_infusions_than_can_be_told_apart(self, tmp_path: Path) -> None:
+        parts = f"shares: [{', '.join(['0.01'] * 100)}], share_days: [{', '.join(map(str, range(100)))}]"
+        infusion = f"  - {{type: car_t_infusion, day: 0, {parts}}}\n"
+        text = "abm: 1\nname: x\ntreatments:\n" + 2 * infusion
+        assert len(load_scenario(written(tmp_path, text)).treatments) == 2
+        told = refused(tmp_path, text + infusion)
+        assert told == "x.yaml:4:3: treatments: must have at most 255 parts of infusions in all, got 300"
+
+    @pytest.mark.parametrize(("name", "bad"), [(r"two\nlines", "000A"), (r"\e[31mred", "001B"), (r"a\u2028b", "2028")])
+    def test_a_name_of_several_lines_or_with_control_characters(self, tmp_path: Path, name: str, bad: str) -> None:
+        told = refused(tmp_path, BASE.replace("name: x", f'name: "{name}"'))
+        assert told.startswith(f"x.yaml:2:7: name: must be one line of text without control characters, got U+{bad} in '")
+        assert told.isprintable()
+        assert load_scenario(written(tmp_path, BASE), ["name=Zoë 👩‍⚕️"]).name == "Zoë 👩‍⚕️"
+
+    @pytest.mark.parametrize(
+        ("override", "told"),
+        [
+            ("treatments[0].shares=[]", "must list at least one part, such as [1] for an undivided dose"),
+            ("treatments[9].day=3", "treatments: has no item [9]; items: [0] to [1]"),
+        ],
+    )
+    def test_overrides(self, tmp_path: Path, override: str, told: str) -> None:
+        assert refused(tmp_path, BASE, override) == f"--set {override}: {told}"
+
+    @pytest.mark.parametrize(
+        ("settings", "told"),
+        [
+            (["csf.shape=[100000, 100000, 4]"], "--set csf.shape=[100000, 100000, 4]: must have at least one site along each axis, "),
+            (["csf.shape=[4, 0, 4]"], "--set csf.shape=[4, 0, 4]: must have at least one site along each axis, "),
+            (["marrow.shape=[1300, 1300, 1300]"], "--set marrow.shape=[1300, 1300, 1300]: must have at least one site along each"),
+            (["marrow.spacing=50", "marrow.fat_radius=20"], "--set marrow.fat_radius=20: must be at least half the spacing, 25 µm"),
+            (
+                ["marrow.sinusoid_distance=30", "marrow.sinusoid_radius=15"],
+                "--set marrow.sinusoid_radius=15: must be below half of sinusoid_distance, 15 µm, got 15 µm",
+            ),
+            (
+                ["marrow.shape=[600, 600, 600]", "body.weight=0.5", "body.marrow_cells=1e8"],
+                "--set marrow.shape=[600, 600, 600]: has room for 1.41372e8 cells, more than the 5e7 of the body's whole marrow",
+            ),
+            (["csf.blasts=1e12"], "--set csf.blasts=1e12: must be at most 20021248 cells, which fill the slab (csf.full_density, "),
+            (["csf.full_density=0.001", "csf.blasts=1e5"], "--set csf.blasts=1e5: must be at most 32768 cells, which fill the slab"),
+            (
+                [
+                    *("b_lineage.mature_life=10000 d", "b_lineage.maturation=100 %", "b_lineage.pre_b_fraction=20 %"),
+                    *("b_lineage.pre_b_transit=0.1 d", "b_lineage.pro_b_transit=0.01 d"),
+                ],
+                "--set b_lineage.mature_life=10000 d: makes 3.4e+09 agents (mature B cells: also maturation, mature_pool, body.weight)",
+            ),
+            (["body.marrow_cells=1"], "--set body.marrow_cells=1: must be between 1e8 and 3e10 cells/kg, got 1"),
+            (["weighting.lower=1e6"], "--set weighting.lower=1e6: must be a whole number between 1 and 2000, got 1e6"),
+        ],
+    )
+    def test_what_no_machine_could_hold(self, tmp_path: Path, settings: list[str], told: str) -> None:
+        assert refused(tmp_path, "abm: 1\nname: x\n", *settings).startswith(told)
+
     @pytest.mark.parametrize(
         "setting",
         ["start=1 d", "start=-61 d", "duration=0", "seed=-1", "seed=9223372036854775808", "abm=2", "marrow.shape=[4, 4]"],
     )
     def test_a_value_out_of_range(self, tmp_path: Path, setting: str) -> None:
         assert refused(tmp_path, BASE, setting).startswith(f"--set {setting}: must be ")
+
+
+def test_a_product_that_the_file_leaves_to_its_default_can_be_set(tmp_path: Path) -> None:
+    path = written(tmp_path, "abm: 1\nname: x\n")
+    product = load_scenario(path, ["products[0].speed=4", "products[0].kill_duration[1]=40"]).products[0]
+    assert product == Scenario(name="x", products=[{"speed": 4, "kill_duration": [25, 40]}]).products[0]
+    assert refused(tmp_path, "abm: 1\nname: x\n", "products[1].speed=4") == (
+        "--set products[1].speed=4: products: has no item [1]; items: [0]"
+    )
+
+
+def test_what_lies_after_the_end_is_told_and_not_refused(tmp_path: Path) -> None:
+    text = BASE.replace("    day: 0\n", "    day: 0\n    shares: [0.5, 0.3, 0.2]\n    share_days: [0, 7, 14]\n    delay: 1\n")
+    path = written(tmp_path, text + "  - type: etanercept\n    day: 30\n")
+    assert load_scenario(path).never_given() == []
+    assert load_scenario(path, ["duration=20 d"]).never_given() == ["treatments[2] (day 30) is not given: the run ends on day 20"]
+    assert load_scenario(path, ["duration=8 d"]).never_given() == [
+        "treatments[0]: 2 of 3 parts (from day 8) are not given: the run ends on day 8",
+        "treatments[2] (day 30) is not given: the run ends on day 8",
+    ]
 
 
 def test_the_longest_run_has_a_tick_for_every_claim(tmp_path: Path) -> None:
@@ -131,24 +205,6 @@ def test_places_follow_from_body_and_csf(tmp_path: Path) -> None:
     assert Scenario(name="x").places == (MARROW, CSF, PERIPHERY)
     assert Scenario(name="x", csf=None).places == (MARROW, PERIPHERY)
     assert Scenario(name="x", body=None).places == (MARROW,)
-
-
-def test_the_size_of_a_run() -> None:
-    scenario = Scenario(
-        name="x", start=-2, duration=8, marrow={"shape": [10, 20, 30], "fat": 0.2, "bone": 0.1, "voids": 0.5},
-        record={"observables": 2, "view": 4, "view_depth": 6, "cells": 5},
-    )  # fmt: skip
-    rows, days = 6000 * 0.7 * 0.5, 10
-    assert scenario.estimate() == pytest.approx(
-        {
-            "cells": rows,
-            "memory_bytes": 6000 * BYTES_PER_SITE + rows * BYTES_PER_ROW,
-            "disk_bytes": 120 * N_OBSERVABLES * BYTES_PER_VALUE + 60 * 1200 * BYTES_PER_VIEW_SITE + 2 * rows * BYTES_PER_CELL,
-            "seconds": 6000 * days * SECONDS_PER_SITE_DAY,
-        }
-    )
-    off = scenario.model_copy(update={"record": type(scenario.record)(observables=0, view=0, cells=0)})
-    assert off.estimate()["disk_bytes"] == 0
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
@@ -180,7 +236,7 @@ def test_the_scenario_to_start_from_loads_and_runs(tmp_path: Path, commented: bo
     path = written(tmp_path, template(Scenario, STARTER) if commented else STARTER)
     scenario = load_scenario(path)
     assert scenario.name == "my first patient"
-    small = load_scenario(path, ["marrow.shape=[12, 12, 12]", "csf.shape=[8, 4, 4]", "start=-0.2 d"])
+    small = load_scenario(path, ["marrow.shape=[12, 12, 12]", "csf.shape=[8, 4, 4]", "start=-0.2 d", "treatments[0].day=-0.2 d"])
     model = TherapyModel(small, threads=1, check=True)
     model.run(until_days=0.2)
     assert [detail["treatment"] for _, _, detail in model.state.events] == ["lymphodepletion", "car_t_infusion"]

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from abm.state.kinds import KINDS
 from abm.trajectory import Header, Trajectory, TrajectoryWriter
 from abm.units import TICKS_PER_DAY
-from tests.unit.playback.small_run import CSF_SHAPE, OBSERVABLES, MakeTrajectory, marrow_view
+from tests.unit.playback.small_run import CSF_SHAPE, OBSERVABLES, MakeTrajectory, csf_view, marrow_view
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def make_trajectory(tmp_path: Path) -> Iterator[MakeTrajectory]:
                 if observed:
                     writer.observables(tick, dict.fromkeys(OBSERVABLES, 0.5 * 10.0 ** (-day)))
                 writer.view(tick, "marrow", marrow_view(shape, day))
-                writer.view(tick, "csf", np.zeros(CSF_SHAPE, dtype=np.uint8))
+                writer.view(tick, "csf", csf_view(day))
         opened.append(Trajectory.open(path))
         return opened[-1]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 import abm.celltypes  # noqa: F401  (registers the kinds)
-from abm.state.kinds import KINDS
+from abm.state.kinds import KINDS, VIEW_CAR_T_BIT
 from abm.trajectory import Trajectory
 
 OBSERVABLES = {
@@ -23,8 +23,18 @@ OBSERVABLES = {
     "cells_blast_marrow": "cells",
 }
 CSF_SHAPE = (16, 4)
+CSF_GUEST = (3, 1)
+"""Site of the CSF on which CAR T guests stand from day 1 on."""
 
 MakeTrajectory = Callable[..., Trajectory]
+
+
+def csf_view(day: int) -> np.ndarray:
+    """Leave the CSF empty but for CAR T guests on one site from day 1 on."""
+    view = np.zeros(CSF_SHAPE, dtype=np.uint8)
+    if day >= 1:
+        view[CSF_GUEST] = VIEW_CAR_T_BIT
+    return view
 
 
 def marrow_view(shape: tuple[int, ...], day: int) -> np.ndarray:

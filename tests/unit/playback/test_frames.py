@@ -8,9 +8,11 @@ import pytest
 
 from abm.errors import InputError
 from abm.playback.frames import FrameComposer
-from abm.playback.palette import site_colours
+from abm.playback.guests import SIDE
+from abm.playback.palette import rgb, site_colours
 from abm.playback.timecourses import TimeAxis, plot_timecourses
-from tests.unit.playback.small_run import MakeTrajectory, marrow_view
+from abm.state.kinds import KINDS
+from tests.unit.playback.small_run import CSF_GUEST, CSF_SHAPE, MakeTrajectory, marrow_view
 
 
 def shown(composer: FrameComposer, day: float, number: int = 0) -> np.ndarray:
@@ -36,10 +38,24 @@ def test_pixels_have_the_colours_of_the_last_view(
     assert (shown(composer, day) == site_colours(trajectory.header.kinds)[flat, :3]).all()
 
 
+def test_guests_are_marked_from_the_view_that_holds_them_on(make_trajectory: MakeTrajectory) -> None:
+    trajectory = make_trajectory(shape=(12, 20))
+    composer = FrameComposer(trajectory, width=640, height=360)
+    place = composer.places[1]
+    assert (place.picture.compartment, place.factor >= 4) == ("csf", True)
+    row, column = CSF_GUEST if place.picture.size == CSF_SHAPE else CSF_GUEST[::-1]
+    side = int(place.factor)
+    corner = place.top + row * side, place.left + (column + 1) * side - 1
+    assert tuple(composer.frame(0.9)[corner]) == (255, 255, 255)
+    assert tuple(composer.frame(1.0)[corner]) == tuple(rgb(KINDS["car_t"].colour))
+    inside = composer.frame(1.0)[place.top : place.top + place.extent[0], place.left : place.left + place.extent[1]]
+    assert (inside != 255).any(axis=2).sum() == round(SIDE * side) ** 2
+
+
 def test_a_volume_is_shown_as_a_layer_and_through_all_layers(make_trajectory: MakeTrajectory) -> None:
     composer = FrameComposer(make_trajectory(), width=640, height=360)
     titles = [place.picture.title for place in composer.places]
-    assert titles == ["Marrow, one layer", "Marrow, through 80 µm", "CSF"]
+    assert titles == ["Marrow, one layer", "Marrow, through 80 µm", "CSF; a square: 10 cells"]
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (480, 270), (720, 720), (1920, 1080)])

@@ -141,6 +141,24 @@ def test_play_goes_by_the_suffix(make_trajectory: MakeTrajectory, tmp_path: Path
         play(file, tmp_path / "b.png", fps=10)
 
 
+def test_play_replaces_a_file_only_when_told_to_and_never_its_input(
+    make_trajectory: MakeTrajectory, tmp_path: Path
+) -> None:
+    file, taken = make_trajectory().path, tmp_path / "a.png"
+    taken.write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"a\.png: exists already; .*--overwrite"):
+        play(file, taken, width=640, height=360)
+    assert taken.read_bytes() == b"mine"
+    assert play(file, taken, overwrite=True, width=640, height=360).read_bytes().startswith(b"\x89PNG")
+    whole = file.read_bytes()
+    run, link = file.rename(tmp_path / "run.png"), tmp_path / "link.png"
+    link.symlink_to(run)
+    for output in (run, link):
+        with pytest.raises(InputError, match="is the trajectory itself"):
+            play(run, output, overwrite=True)
+    assert (tmp_path / "run.png").read_bytes() == whole
+
+
 @pytest.mark.parametrize("suffix", [".png", ".pdf"])
 def test_time_courses_are_drawn_to_a_file(make_trajectory: MakeTrajectory, tmp_path: Path, suffix: str) -> None:
     figure = plot_timecourses(make_trajectory(), tmp_path / f"courses{suffix}")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import abm.celltypes  # noqa: F401
-from abm.playback.palette import SOLID_COLOUR, UNKNOWN_COLOUR, rgb, site_colours
-from abm.state.kinds import BOUND_BIT, GUESTS_BIT, KINDS, SOLID, VOID
+from abm.playback.palette import FAT_COLOUR, TISSUES, UNKNOWN_COLOUR, rgb, site_colours
+from abm.state.kinds import BOUND_BIT, GUESTS_BIT, KINDS, SOLID, VIEW_BONE_BIT, VIEW_CAR_T_BIT, VIEW_LUMEN_BIT, VOID
 
 HEADER_KINDS = [{"code": kind.code, "name": kind.name, "colour": kind.colour} for kind in KINDS]
 CAR_T, BLAST = KINDS["car_t"].code, KINDS["blast"].code
@@ -49,18 +49,24 @@ def test_plain_codes_have_the_colours_of_the_header() -> None:
     for kind in KINDS:
         assert tuple(table[kind.code, :3]) == tuple(rgb(kind.colour))
     assert tuple(table[VOID, :3]) == (255, 255, 255)
-    assert tuple(table[SOLID, :3]) == tuple(rgb(SOLID_COLOUR))
+    assert tuple(table[SOLID, :3]) == tuple(rgb(FAT_COLOUR))
     assert tuple(table[20, :3]) == tuple(rgb(UNKNOWN_COLOUR))
 
 
-def test_bound_cells_are_lighter_and_guests_tint() -> None:
+def test_bound_cells_are_lighter_and_guests_leave_the_colour() -> None:
     table = site_colours(HEADER_KINDS).astype(int)
     assert (table[BLAST | BOUND_BIT] >= table[BLAST]).all()
     assert table[BLAST | BOUND_BIT, :3].sum() > table[BLAST, :3].sum()
     background = KINDS["background"].code
-    assert (table[background | GUESTS_BIT] != table[background]).any()
-    assert (table[SOLID | GUESTS_BIT] == table[SOLID]).all()
+    assert (table[background | GUESTS_BIT | VIEW_CAR_T_BIT] == table[background]).all()
     assert (table[VOID | BOUND_BIT] == table[VOID]).all()
+
+
+def test_bone_and_sinusoids_are_told_from_fat() -> None:
+    table = site_colours(HEADER_KINDS)
+    assert [code for _, code, _ in TISSUES] == [SOLID, SOLID | VIEW_BONE_BIT, SOLID | VIEW_LUMEN_BIT]
+    for _, code, colour in TISSUES:
+        assert tuple(table[code, :3]) == tuple(rgb(colour))
 
 
 def test_a_kind_of_somebody_else_is_shown_in_its_colour() -> None:
@@ -69,14 +75,12 @@ def test_a_kind_of_somebody_else_is_shown_in_its_colour() -> None:
 
 
 @pytest.mark.parametrize("eye", EYES)
-def test_kinds_differ_for_every_eye(eye: str) -> None:
-    cells = [kind for kind in KINDS if kind.name != "background"]
-    near = [
-        (a.name, b.name, round(float(np.linalg.norm(lab(a.colour, EYES[eye]) - lab(b.colour, EYES[eye])))))
-        for a, b in combinations(cells, 2)
-        if np.linalg.norm(lab(a.colour, EYES[eye]) - lab(b.colour, EYES[eye])) < 18
-    ]
-    assert near == []
+def test_kinds_and_tissues_differ_for_every_eye(eye: str) -> None:
+    colours = {kind.name: kind.colour for kind in KINDS if kind.name != "background"}
+    colours |= {label: colour for label, _, colour in TISSUES}
+    seen = {name: lab(colour, EYES[eye]) for name, colour in colours.items()}
+    far = {(a, b): round(float(np.linalg.norm(seen[a] - seen[b]))) for a, b in combinations(seen, 2)}
+    assert {pair: distance for pair, distance in far.items() if distance < 18} == {}
 
 
 @pytest.mark.parametrize("colour", ["red", "#12345", "#12345g", "1234567"])

@@ -57,7 +57,9 @@ def test_remission_and_cd19_negative_relapse() -> None:
     assert told[marrow + "blasts at day 28"] == ["below 1 in 10,000 (1 in 50,000)", "28"]
     assert told[marrow + "blasts at end"] == ["30 %", "90"]
     assert told[marrow + "MRD-negative (below 0.01 %)"] == ["first", "10"]
-    assert told[marrow + "MRD-positive again (relapse)"] == ["the leukaemia is back, CD19-negative at the end", "50"]
+    assert told[marrow + "MRD-positive again (relapse)"] == ["the leukaemia is back, CD19-negative", "50"]
+    assert told[marrow + "MRD at day 28"] == ["negative; blasts left are CD19-positive", "28"]
+    assert told[marrow + "MRD at end"] == ["positive; blasts left are CD19-negative", "90"]
     assert told[marrow + "CD19-negative, of the leukaemia"][0] == "1 in 1,000,000 -> above 99 %"
     assert told[marrow + "CD19-negative blasts in the body"][0] == "1,200 -> 2.0e10 cells"
     assert told["CAR T in blood: peak"] == ["500 cells/µL", "12"]
@@ -74,11 +76,44 @@ def test_remission_and_cd19_negative_relapse() -> None:
 
 def test_a_product_that_does_nothing() -> None:
     told = lines(summarise(frame(mrd=0.8, car_t_blood=0.02, b_cells_blood=150.0, crs_grade=0.0), "dud"))
-    assert told["Leukaemia in the marrow: MRD"] == ["never below 1 in 10,000 for a day", "to 90"]
+    assert told["Leukaemia in the marrow: MRD-negative (below 0.01 %)"] == ["never for a day", "to 90"]
+    assert told["Leukaemia in the marrow: MRD at end"] == ["positive", "90"]
     assert not any("relapse" in what for what in told)
-    assert told["CAR T in blood: persistence"][0] == "never above 1 cell/µL for a day"
-    assert told["B cells in blood: aplasia"][0] == "none: never below 10 cells/µL for a day"
-    assert told["Cytokine release: CRS"][0] == "none"
+    assert told["CAR T in blood: persistence"] == ["never above 1 cell/µL for a day", "to 90"]
+    assert told["B cells in blood: aplasia"] == ["none: never below 10 cells/µL for a day", "to 90"]
+    assert told["Cytokine release: CRS"] == ["none", "to 90"]
+    assert not any("eurotoxicity" in what for what in told)
+
+
+def test_every_finding_has_its_day() -> None:
+    told = lines(summarise(remission_and_relapse(), "P"))
+    assert {what: found for what, found in told.items() if not found[1]} == {}
+
+
+def test_neurotoxicity_is_told_where_it_was_recorded() -> None:
+    calm = lines(summarise(frame(mrd=0.5, neurotoxicity=0.0), "calm"))
+    assert calm["Neurotoxicity: episodes"] == ["none", "to 90"]
+    ill = ((DAYS >= 6) & (DAYS < 9.5)) | ((DAYS >= 20) & (DAYS < 20.25))
+    told = lines(summarise(frame(mrd=0.5, neurotoxicity=ill.astype(float)), "ill"))
+    assert told["Neurotoxicity: episodes"] == ["2", "6 to 9.5, 20 to 20.2"]
+
+
+def test_remission_without_mrd_negativity_and_regrowth() -> None:
+    mrd = np.select([DAYS < 7, DAYS < 40], [0.6, 2e-3], 0.7)
+    told = lines(summarise(frame(mrd=mrd, cd19_negative_fraction=np.where(DAYS < 20, 0.0, 1.0)), "P"))
+    marrow = "Leukaemia in the marrow: "
+    assert told[marrow + "blasts below 5 % (remission)"] == ["first", "7"]
+    assert told[marrow + "blasts above 5 % again"] == ["the leukaemia is back, CD19-negative", "40"]
+    assert told[marrow + "MRD at day 28"] == ["positive; blasts left are CD19-negative", "28"]
+    assert told[marrow + "MRD-negative (below 0.01 %)"] == ["never for a day", "to 90"]
+    assert "relapse" not in str(list(told))
+    never = lines(summarise(frame(mrd=0.6), "P"))
+    assert not any("5 %" in what for what in never)
+
+
+def test_health_has_no_remission() -> None:
+    told = lines(summarise(frame(mrd=0.0, cd19_negative_fraction=np.nan), "healthy"))
+    assert told == {"Leukaemia in the marrow: blasts": ["none", "0 to 90"]}
 
 
 def test_lasting_remission_is_no_relapse_and_flicker_no_remission() -> None:
@@ -86,30 +121,34 @@ def test_lasting_remission_is_no_relapse_and_flicker_no_remission() -> None:
     told = lines(summarise(frame(mrd=cured), "cured"))
     assert told["Leukaemia in the marrow: relapse"] == ["none seen", "to 90"]
     assert told["Leukaemia in the marrow: blasts at end"][0] == "none"
+    assert told["Leukaemia in the marrow: MRD at end"] == ["negative, no blast left", "90"]
     blip = np.where((DAYS > 30) & (DAYS < 30.3), 2e-4, cured)
     assert "Leukaemia in the marrow: relapse" in lines(summarise(frame(mrd=blip), "blip"))
     dip = np.where((DAYS > 30) & (DAYS < 30.3), 5e-5, 0.2)
-    assert "Leukaemia in the marrow: MRD" in lines(summarise(frame(mrd=dip), "dip"))
+    flicker = lines(summarise(frame(mrd=dip), "dip"))
+    assert flicker["Leukaemia in the marrow: MRD-negative (below 0.01 %)"][0] == "never for a day"
 
 
 def test_a_closed_block_has_numbers_of_cells_only() -> None:
     hours = np.arange(25) / 24
-    targets = np.linspace(1000, 200, 25)
+    targets = np.linspace(1000, 0, 25)
     killers = np.where(hours == 0.5, 40.0, 100.0)
     block = frame(
         hours,
         cells_blast_marrow=targets,
+        cells_blast_cd19_negative_marrow=10.0,
         cells_car_t_marrow=killers,
         kills_total=1000 - targets,
-        effector_target_ratio=killers / targets,
+        effector_target_ratio=np.where(targets > 0, killers / np.maximum(targets, 1), np.nan),
     )
     summary = summarise(block, "co-culture")
     assert [heading for heading, _ in summary.sections] == ["Cells"]
     told = lines(summary)
-    assert told["Cells: blast"] == ["1,000 -> 200", "0 to 1"]
-    assert told["Cells: car t"][0] == "100 -> 100, lowest 40 on day 0.5"
-    assert told["Cells: targets killed"][0] == "800"
-    assert told["Cells: effectors per target"][0] == "0.1 -> 0.5"
+    assert told["Cells: CD19+ blast"] == ["1,000 -> 0 cells, none left from day 1", "0 to 1"]
+    assert told["Cells: CD19-negative blast"] == ["10 -> 10 cells", "0 to 1"]
+    assert told["Cells: CAR T cell"][0] == "100 -> 100 cells, fewest 40 on day 0.5"
+    assert told["Cells: targets killed"][0] == "1,000 cells"
+    assert told["Cells: effectors per target"] == ["0.1 -> 2.4", "0 to 1"]
 
 
 def test_nan_and_short_runs_claim_nothing() -> None:

@@ -71,20 +71,6 @@ def add_mixture(state: State, seed: int = 5, count: int = 300) -> None:
         )  # fmt: skip
 
 
-def shuffle(state: State, seed: int = 0) -> None:
-    """Bring the rows of both tables into another order; nothing else changes."""
-    rng = np.random.default_rng(seed)
-    for table in state.tables.values():
-        order = rng.permutation(table.n_rows)
-        for column in table.schema:
-            table.array(column)[:] = table.array(column)[order].copy()
-        sites, flags, places, kinds = table.arrays("site", "flags", "compartment", "kind")
-        for code, place in state.places.items():
-            if place.lattice is not None:
-                full = np.flatnonzero((kinds > 0) & (places == code) & ((flags & GUEST) == 0))
-                place.lattice.occupant[sites[full]] = full
-
-
 def assert_same(one: State, other: State) -> None:
     """Compare two states by uid, site and book."""
     for name in one.tables:

@@ -15,7 +15,8 @@ from abm.state.lattice import NO_OCCUPANT
 from abm.state.ledger import Entry
 from abm.state.places import CSF, MARROW, PERIPHERY
 from abm.state.state import InvariantError, State
-from tests.unit.state.building import add, add_full, lattice_of, make_state, shuffle
+from tests.contract.shuffling import shuffle
+from tests.unit.state.building import add, add_full, lattice_of, make_state
 
 
 def small() -> State:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from abm.state.columns import NEVER, NOWHERE, CellColumns, MotileColumns, SessileColumns, columns_of
-from abm.state.table import CellTable
+from abm.state.table import CellTable, CrowdedError
 
 
 def filled(count: int, schema: type = SessileColumns) -> CellTable:
@@ -74,8 +74,19 @@ def test_rows_left_by_the_dead_start_afresh() -> None:
 
 
 def test_too_many_rows_are_refused() -> None:
-    with pytest.raises(OverflowError, match="at most 2147483647 rows"):
+    with pytest.raises(CrowdedError, match="at most 2147483647 rows"):
         filled(2).reserve(2**31)
+
+
+def test_a_table_grows_to_its_limit_and_no_further() -> None:
+    table = filled(17)
+    table.limit = 20
+    table.append(3, uid=[50, 51, 52], kind=6)
+    assert all(len(values) == 20 for values in table._arrays.values())
+    before = table.to_arrays()
+    with pytest.raises(CrowdedError, match="at most 20 rows, 21 wanted"):
+        table.append(1, uid=60, kind=6)
+    assert all((values == before[name]).all() for name, values in table.to_arrays().items())
 
 
 def test_unknown_column_names_the_nearest() -> None:

@@ -13,9 +13,11 @@ from abm.state.kinds import GUESTS_BIT, SOLID
 from abm.state.lattice import NO_OCCUPANT
 from abm.state.ledger import Entry
 from abm.state.places import CSF, MARROW, PERIPHERY
+from abm.state.table import CrowdedError
 from abm.state.weights import arrive, body_scale, cut, index_guests, leave_lattice, take_share
 from abm.state.weights_room import promote
-from tests.unit.state.building import add, add_full, add_mixture, assert_same, lattice_of, make_state, shuffle
+from tests.contract.shuffling import shuffle
+from tests.unit.state.building import add, add_full, add_mixture, assert_same, lattice_of, make_state
 
 
 def test_body_scale_of_a_cubic_millimetre_in_a_child() -> None:
@@ -108,6 +110,15 @@ class TestCut:
         weights = state.motile.array("weight")[pieces]
         assert weights.tolist() == [300, 1, 1, 300, 300, 300, 300]
         assert np.bincount(origin, weights).tolist() == [300, 301, 1, 900]
+        state.check()
+
+    def test_more_pieces_than_the_table_may_hold_are_refused_before_they_are_made(self) -> None:
+        state = make_state(10**13)
+        rows = add(state, CAR_T.code, [5, 10**12])
+        state.motile.limit = 1000
+        with pytest.raises(CrowdedError, match="at most 1000 rows, 1000000000005 wanted"):
+            cut(state, "motile", rows, 1)
+        assert state.motile.n_rows == 2
         state.check()
 
     def test_nothing_to_cut(self) -> None:

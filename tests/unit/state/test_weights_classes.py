@@ -14,7 +14,8 @@ from abm.state.ledger import Entry
 from abm.state.places import CSF, MARROW, PERIPHERY
 from abm.state.state import State
 from abm.state.weights_classes import Census, merge, pairs, rebalance, split
-from tests.unit.state.building import N_SITES, add, add_full, add_mixture, assert_same, lattice_of, make_state, shuffle
+from tests.contract.shuffling import shuffle
+from tests.unit.state.building import N_SITES, add, add_full, add_mixture, assert_same, lattice_of, make_state
 
 BOUNDS = [(50, 200), (100, 400), (400, 1600)]
 

@@ -220,6 +220,30 @@ def test_full_disk_while_running(small_disk, header):
         assert "disk full" in trajectory.reason
 
 
+def test_full_disk_before_the_first_segment(small_disk, header):
+    path = small_disk / "run.h5"
+
+    def fill() -> None:
+        with (small_disk / "ballast").open("wb", buffering=0) as ballast:
+            while True:
+                ballast.write(bytes(1000))
+
+    def run() -> None:
+        with TrajectoryWriter(path, header) as writer:
+            writer.view(0, "marrow", _noise(0))
+            with pytest.raises(OSError, match="No space left"):
+                fill()
+            writer.view(1, "marrow", _noise(1))
+
+    with pytest.raises(RunError, match=r"disk full while writing .*000000\.h5; nothing was recorded yet"):
+        run()
+    with Trajectory.open(path) as trajectory:
+        assert (trajectory.status, len(trajectory.views("marrow"))) == ("interrupted", 0)
+        assert trajectory.reason.startswith("disk full while writing ")
+        assert "nothing was recorded yet" in trajectory.describe()
+    assert not list((small_disk / "run.h5.parts").iterdir())
+
+
 def test_full_disk_while_packing(small_disk, header):
     path = small_disk / "run.h5"
     writer = TrajectoryWriter(path, header, segment_bytes=1)

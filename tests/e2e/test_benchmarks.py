@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmark of the whole model runs, and says what it promises."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from tests.small_scenarios import ROOT
+
+KEYS = {
+    "workload", "scenario", "sites", "cells", "days", "threads", "seconds", "ns_per_cell_minute", "peak_mb",
+    "bytes_per_cell_frame", "file_mb", "write_share",
+}  # fmt: skip
+
+
+def patient(*arguments: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "patient.py"), *arguments, "--threads", "1", "--json"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert len(lines) == 1
+    found: dict[str, Any] = json.loads(lines[0])
+    assert found.keys() == KEYS
+    return found
+
+
+def test_patient() -> None:
+    found = patient("--sites", "5e3", "--days", "0.1")
+    assert (found["workload"], found["scenario"]) == ("patient", "lee2014_patient14")
+    assert (found["sites"], found["days"], found["threads"]) == (17**3, 0.1, 1)
+    assert 0.5 * 17**3 < found["cells"] < 17**3
+    assert 0 < found["write_share"] < 1
+    assert 0.5 < found["bytes_per_cell_frame"] < 30
+    assert found["peak_mb"] > 50
+    minutes = found["cells"] * 0.1 * 1440
+    assert abs(found["ns_per_cell_minute"] / (1e9 * found["seconds"] / minutes) - 1) < 0.01
+
+
+def test_another_patient() -> None:
+    scenario = ROOT / "scenarios" / "grupp2013_patient2.yaml"
+    found = patient("--scenario", str(scenario), "--sites", "1e3", "--days", "0.05")
+    assert (found["scenario"], found["sites"]) == ("grupp2013_patient2", 1000)
