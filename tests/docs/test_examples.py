@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples of the documents run as they stand, from the top of each page to its end.
+
+A YAML example whose first line is a comment with a name is that file; any other is a part of a
+scenario and is read as one that extends ``my.yaml``.
+"""
+
+from __future__ import annotations
+
+import doctest
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import abm
+from tests.docs.markdown import ENVIRONMENT, ROOT, Fence, fences
+from tests.small_scenarios import small
+
+PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+QUICKSTART = ROOT / "scenarios" / "quickstart.yaml"
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def try_yaml(fence: Fence) -> None:
+    if fence.path:
+        Path(fence.path).write_text(fence.text, encoding="utf-8")
+        if fence.path == "wrong.yaml":
+            return
+    path = Path(fence.path or "part.yaml")
+    if not fence.path:
+        path.write_text(f"extends: my.yaml\n{fence.text}", encoding="utf-8")
+    abm.load_scenario(path)
+
+
+def try_console(fence: Fence) -> None:
+    commands = fence.commands()
+    assert commands
+    for words in commands:
+        assert words[0] == "abm", words
+        done = subprocess.run(
+            [sys.executable, "-m", *words], env=ENVIRONMENT, capture_output=True, encoding="utf-8", timeout=300, check=False
+        )
+        assert done.returncode == 0, (words, done.stderr)
+
+
+def try_python(fence: Fence, page: str, names: dict[str, Any]) -> None:
+    if ">>>" not in fence.text:
+        exec(compile(fence.text, page, "exec"), names)  # an example without output: a script
+        return
+    example = doctest.DocTestParser().get_doctest(fence.text, names, page, page, fence.line)
+    told: list[str] = []
+    result = doctest.DocTestRunner(optionflags=FLAGS).run(example, out=told.append, clear_globs=False)
+    names.update(example.globs)
+    assert result.failed == 0, "".join(told)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    if page == "file_format.md":
+        abm.TherapyModel(small(QUICKSTART), threads=1).run("run.h5", until_days=1)
+    names: dict[str, Any] = {}
+    for fence in fences((ROOT / "docs" / page).read_text(encoding="utf-8")):
+        if fence.language == "yaml":
+            try_yaml(fence)
+        elif fence.language == "console":
+            try_console(fence)
+        elif fence.language == "python":
+            try_python(fence, page, names)
+        else:
+            assert fence.language == "", f"{page}:{fence.line}: nothing tries a block of {fence.language!r}"
+
+
+def test_the_guide_to_scenarios_shows_every_section_and_treatment() -> None:
+    shown = "\n".join(fence.text for fence in fences((ROOT / "docs" / "scenario.md").read_text(encoding="utf-8")))
+    for word in ("body:", "marrow:", "csf:", "blasts:", "b_lineage:", "host_t:", "macrophages:", "products:", "record:"):
+        assert word in shown, word
+    for treatment in ("lymphodepletion", "car_t_infusion", "tocilizumab", "corticosteroid"):
+        assert f"type: {treatment}" in shown, treatment
