@@ -3,26 +3,53 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import mesa
 
-from abm import provenance
+from abm import provenance, sizing
 from abm.agents import ColumnarAgents
 from abm.assembly import build_schedule, build_state
-from abm.errors import InputError
+from abm.errors import InputError, RunError, shown
+from abm.machine import free_memory, require_disk
 from abm.observables import observe, observe_all
 from abm.recording import Recorder, header_parts
 from abm.scenario import Scenario, ScenarioFile, resolved_text
+from abm.state.kinds import KINDS
+from abm.state.places import PLACE_NAMES
 from abm.state.state import State
-from abm.trajectory import Header, Trajectory, TrajectoryWriter
+from abm.state.table import CrowdedError
+from abm.trajectory import Header, Trajectory, TrajectoryWriter, check_room
 from abm.units import TICKS_PER_DAY, TICKS_PER_HOUR
 
 MOST_DAYS = 2800
-"""Later, the claims of contacts would run out of ticks; also the bound of a scenario's `duration`."""
+"""Also the bound of a scenario's `duration`."""
+MOST_THREADS = 256
 Watcher = Callable[["TherapyModel"], None]
+
+
+def check_end(end: float, now: float) -> None:
+    """Refuse a day to which a run cannot be carried.
+
+    Parameters
+    ----------
+    end : float
+        Day at which it is to end [d].
+    now : float
+        Where it stands [d].
+
+    Raises
+    ------
+    InputError
+        Not a number, too late, or over.
+    """
+    if math.isnan(end) or end > MOST_DAYS:
+        raise InputError(f"the run must end by day {MOST_DAYS}, got day {end:g}")
+    if end <= now:
+        raise InputError(f"the run must end after day {now:g}, where it stands, got day {end:g}")
 
 
 class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa has no types
@@ -35,9 +62,15 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
     seed : int, optional
         In place of the scenario's seed.
     threads : int, optional
-        Threads of the kernels; all cores if not given. The result does not depend on it.
+        Threads of the kernels, 1 to 256; all cores if not given. The result does not depend on it.
     check : bool
         Verify every invariant of the state after each process (slow; for tests).
+
+    Raises
+    ------
+    InputError
+        The run would need more memory than is free, its marrow has no room that is connected, or an argument
+        cannot be used. The first is told before anything is allocated.
 
     Attributes
     ----------
@@ -69,9 +102,15 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
         self.scenario = scenario.scenario
         self.run_seed = self.scenario.seed if seed is None else seed
         super().__init__(seed=self.run_seed)
-        self.threads = threads or os.cpu_count() or 1
+        if threads is not None and not 1 <= threads <= MOST_THREADS:
+            raise InputError(f"threads: must be between 1 and {MOST_THREADS}, got {shown(threads)}")
+        self.threads = threads or min(os.cpu_count() or 1, MOST_THREADS)
         self._texts = scenario
+        free = free_memory()
+        sizing.require_memory(self.scenario, free)
         self.state = build_state(self.scenario, self.run_seed)
+        for table in self.state.tables.values():
+            table.limit = sizing.most_agents(self.scenario, free)
         self.schedule = build_schedule(self.scenario, self.state, self.threads, check=check)
         self.day_zero = round(-self.scenario.start * TICKS_PER_HOUR)
 
@@ -81,8 +120,14 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
         return (self.state.tick - self.day_zero) / TICKS_PER_DAY
 
     def step(self) -> None:
-        """Carry the model one hour on."""
-        self.schedule.advance(self.state, TICKS_PER_HOUR)
+        """Carry the model one hour on.
+
+        Raises
+        ------
+        RunError
+            There are far more cells than the places have room for; the state is not to be used any more.
+        """
+        self._carry(TICKS_PER_HOUR)
 
     def observe(self, name: str) -> float:
         """Return one observable by name, in its own unit."""
@@ -124,19 +169,20 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
         Raises
         ------
         InputError
-            The day is not after the present one, or the output cannot be used.
+            The day is not after the present one, the output cannot be used, or its disk has no room for the
+            trajectory; told before the first step.
         RunError
-            The output cannot be written any more; what was recorded is readable.
+            The output cannot be written any more, or there are far more cells than the places have room for;
+            what was recorded is readable.
         """
         end = self.scenario.duration / 24 if until_days is None else until_days
-        if not end <= MOST_DAYS:
-            raise InputError(f"the run must end by day {MOST_DAYS}, got day {end:g}")
-        if end <= self.day:
-            raise InputError(f"the run must end after day {self.day:g}, where it stands, got day {end:g}")
+        check_end(end, self.day)
         last_tick = self.day_zero + round(end * TICKS_PER_DAY)
         if output is None:
             self._advance(last_tick, None, watch)
             return None
+        check_room(Path(output).resolve(), overwrite)
+        require_disk(Path(output), sizing.estimate(self.scenario, end).disk_bytes)
         with TrajectoryWriter(Path(output), self._header(command), overwrite=overwrite) as writer:
             recorder = Recorder(writer, self.scenario.record, self.day_zero)
             recorder.record(self.state)
@@ -148,13 +194,34 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
         while self.state.tick < last_tick:
             # An earlier run may have ended between two strides: hours and times of recording count from the start.
             ahead = stride - self.state.tick % stride
-            self.schedule.advance(self.state, min(ahead, last_tick - self.state.tick))
+            self._carry(min(ahead, last_tick - self.state.tick))
             if recorder is not None:
                 recorder.record(self.state, last=self.state.tick >= last_tick)
             if self.state.tick % TICKS_PER_HOUR == 0:
                 self.steps += 1
                 if watch is not None:
                     watch(self)
+
+    def _carry(self, ticks: int) -> None:
+        try:
+            self.schedule.advance(self.state, ticks)
+        except CrowdedError:
+            raise RunError(self._crowded()) from None
+
+    def _crowded(self) -> str:
+        """Say which cells are too many."""
+        agents = {}
+        for kind in KINDS:
+            if kind.home in self.state.tables:
+                kinds, places = self.state.table_of(kind.code).arrays("kind", "compartment")
+                for code in self.state.places:
+                    agents[kind.label, PLACE_NAMES[code]] = int(((kinds == kind.code) & (places == code)).sum())
+        (label, place), most = max(agents.items(), key=lambda item: item[1])
+        limit = self.state.sessile.limit
+        return (
+            f"day {self.day:.4g}: the run has come to more than {limit:.3g} agents, {most:.3g} of them {label}s of the {place}: "
+            "more than memory or the model has room for; end it before (--until), or look at what lets them grow"
+        )
 
     def _header(self, command: str | list[str]) -> Header:
         made = provenance.collect(self.run_seed, self.threads, command)

@@ -18,26 +18,26 @@ from abm.celltypes.car_t import CarTParameters
 from abm.celltypes.host_t import HostTParameters
 from abm.celltypes.macrophage import MacrophageParameters
 from abm.celltypes.marrow import MarrowCells
+from abm.errors import spelled
 from abm.observables import catalogue
 from abm.processes.body import BodyParameters, CsfParameters
 from abm.processes.cytokines import CytokineParameters
+from abm.processes.neurotoxicity import NeurotoxicityParameters
+from abm.processes.quiet import QuietParameters
 from abm.processes.toxicity import ToxicityParameters
 from abm.processes.trafficking import TraffickingParameters
 from abm.processes.weighting import WeightingParameters
-from abm.recording import BYTES_PER_CELL, BYTES_PER_VALUE, BYTES_PER_VIEW_SITE, RecordParameters
+from abm.recording import RecordParameters
+from abm.sizing import problems as problems_of_size
 from abm.state.marrow import MarrowParameters
 from abm.state.places import CSF, MARROW, PERIPHERY
 from abm.treatments import AnyTreatment
+from abm.treatments.infusion import MOST_SHARES, CarTInfusion
 from abm.treatments.rules import parse_rule
-from abm.units import Parameters, located, quantity
+from abm.units import TICKS_PER_HOUR, OneLine, Parameters, from_base, located, quantity
 from abm.yamlfile import dump, load
 
 FORMAT: Literal[1] = 1
-BYTES_PER_SITE = 22
-BYTES_PER_ROW = 46
-SECONDS_PER_SITE_DAY = 1.2e-6
-"""Wall time of a lattice site and simulated day on 2 cores, measured on a patient with CAR T cells."""
-N_OBSERVABLES = 50
 
 
 class PopulationParameters(Parameters):
@@ -57,7 +57,7 @@ class Scenario(Parameters):
     """A run: patient, disease, product, treatments, and what to record."""
 
     abm: Literal[1] = Field(FORMAT, description="version of the scenario format")
-    name: str = Field(min_length=1, max_length=200, description="short name, shown in titles")
+    name: OneLine = Field(min_length=1, max_length=200, description="short name, shown in titles")
     description: str = Field("", description="what the scenario is about")
     source: str = Field("", description="where its numbers are from")
     seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of every random draw")
@@ -90,9 +90,11 @@ class Scenario(Parameters):
     )  # fmt: skip
     population: PopulationParameters = PopulationParameters()
     weighting: WeightingParameters = WeightingParameters()
+    quiet: QuietParameters = QuietParameters()
     trafficking: TraffickingParameters = TraffickingParameters()
     cytokines: CytokineParameters = CytokineParameters()
     toxicity: ToxicityParameters = ToxicityParameters()
+    neurotoxicity: NeurotoxicityParameters = NeurotoxicityParameters()
     treatments: tuple[AnyTreatment, ...] = Field((), description="what is given, on a day or by a rule")
     record: RecordParameters = RecordParameters()
 
@@ -107,15 +109,23 @@ class Scenario(Parameters):
             product, known = getattr(treatment, "product", 1), len(self.products)
             if product > known:
                 problems.append((("treatments", index, "product"), f"must be at most {known} (products of the scenario), got {product}"))
+            if treatment.day is not None and round(treatment.day * TICKS_PER_HOUR) < round(self.start * TICKS_PER_HOUR):
+                day, start = _day(treatment.day), _day(self.start)
+                message = f"must not lie before the start of the run, day {start}, got day {day}; set start: {day} d"
+                problems.append((("treatments", index, "day"), message))
             if treatment.when is not None:
                 try:
                     parse_rule(treatment.when).require_known(names)
                 except ValueError as error:
                     problems.append((("treatments", index, "when"), str(error)))
+        shares = sum(len(item.shares) for item in self.treatments if isinstance(item, CarTInfusion))
+        if shares > MOST_SHARES:
+            problems.append((("treatments",), f"must have at most {MOST_SHARES} parts of infusions in all, got {shares}"))
         wanted = math.fsum(self.marrow_cells.shares().values())
         if wanted > 1 + 1e-9:
             message = "blasts, B lineage, T cells, macrophages and CAR T cells (effector_target_ratio) of the start"
             problems.append((("marrow",), f"{message} must be at most 100 % of its cells, got {100 * wanted:.4g} %"))
+        problems.extend(problems_of_size(self))
         if problems:
             raise located(problems)
         return self
@@ -141,23 +151,23 @@ class Scenario(Parameters):
             self.effector_target_ratio,
         )
 
-    def estimate(self) -> dict[str, float]:
-        """Return the size of the run: cells, memory_bytes, disk_bytes, seconds (on 2 cores)."""
-        shape = self.marrow.shape
-        sites = shape[0] * shape[1] * shape[2]
-        days = (self.duration - self.start) / 24
-        rows = sites * (1 - self.marrow.fat - self.marrow.bone) * (1 - self.marrow.voids)
-        record = self.record
-        frames = {name: days * 24 / period if (period := getattr(record, name)) else 0 for name in ("observables", "view", "cells")}
-        disk = frames["observables"] * N_OBSERVABLES * BYTES_PER_VALUE
-        disk += frames["view"] * shape[0] * shape[1] * min(shape[2], record.view_depth) * BYTES_PER_VIEW_SITE
-        disk += frames["cells"] * rows * BYTES_PER_CELL
-        return {
-            "cells": rows,
-            "memory_bytes": sites * BYTES_PER_SITE + rows * BYTES_PER_ROW,
-            "disk_bytes": disk,
-            "seconds": sites * days * SECONDS_PER_SITE_DAY,
-        }
+    def never_given(self) -> list[str]:
+        """Say which treatments, or which parts of them, the run is too short for, one line each."""
+        notes = []
+        for index, treatment in enumerate(self.treatments):
+            days = sorted(treatment.days_given())
+            late = [day for day in days if day >= self.duration]
+            if late:
+                what = f"treatments[{index}] (day {_day(late[0])}) is"
+                if len(late) < len(days):
+                    what = f"treatments[{index}]: {len(late)} of {len(days)} parts (from day {_day(late[0])}) are"
+                notes.append(f"{what} not given: the run ends on day {_day(self.duration)}")
+        return notes
+
+
+def _day(hours: float) -> str:
+    """Write a time as a day, as in a scenario."""
+    return spelled(from_base(hours, "d"))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,14 @@ BOUND_BIT = 0x20
 GUESTS_BIT = 0x40
 """Set in a ``site_code`` while target guests stand on the site."""
 
+# In recorded views alone:
+VIEW_CAR_T_BIT = 0x80
+"""CAR T guests stand on the site."""
+VIEW_BONE_BIT = 0x20
+"""A solid site is bone; fat has neither this bit nor the next."""
+VIEW_LUMEN_BIT = 0x40
+"""A solid site is the lumen of a sinusoid."""
+
 LEUKAEMIA = "leukaemia"
 """Lineage of all blasts, whatever their antigens."""
 

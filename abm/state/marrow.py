@@ -9,17 +9,21 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
+from abm.errors import InputError, spelled
 from abm.state.columns import Array
 from abm.state.kinds import SOLID
-from abm.state.lattice import Lattice
+from abm.state.lattice import MOST_SITES, Lattice, shape_text
 from abm.streams import Draws, Stream
 from abm.units import Parameters, located, quantity
 
 MOST_FAT_CELLS = 1_000_000
 MOST_SOLID = 0.9
 """Most fat and bone: both are placed at random, which takes ever longer the less room is left."""
-MOST_SITES = np.iinfo(np.int32).max
 MOST_TRABECULAE = 10_000
+LEAST_OPEN = 0.02
+"""Least share of sites that are open and connected."""
+LOOK_AHEAD = 1024
+"""Sites among which the next open one is looked for at a time."""
 
 
 class MarrowParameters(Parameters):
@@ -37,7 +41,7 @@ class MarrowParameters(Parameters):
         source="cellularity of a child's marrow about 80 % (pathologyoutlines)",
     )  # fmt: skip
     fat_radius: float = quantity(
-        25, "µm", bounds=(5, 200), about="radius of a fat cell",
+        25, "µm", bounds=(10, 200), about="radius of a fat cell",
         source="assumption: marrow adipocytes of about 50 µm",
     )  # fmt: skip
     bone: float = quantity(
@@ -57,7 +61,7 @@ class MarrowParameters(Parameters):
         source="assumption",
     )  # fmt: skip
     voids: float = quantity(
-        0.15, "1", bounds=(0, 1), plausible=(0.05, 0.3), about="open sites without a cell at normal cellularity",
+        0.15, "1", bounds=(0, 0.95), plausible=(0.05, 0.3), about="open sites without a cell at normal cellularity",
         source="derived: 5-8e5 cells per mm³ of 1e6 sites",
     )  # fmt: skip
     cellularity: float = quantity(
@@ -69,10 +73,17 @@ class MarrowParameters(Parameters):
     def _has_room(self) -> Self:
         problems: list[tuple[tuple[int | str, ...], str]] = []
         if min(self.shape) < 1 or math.prod(self.shape) > MOST_SITES:
-            message = f"must have at least one site along each axis, at most {MOST_SITES} in all, got {list(self.shape)}"
+            message = f"must have at least one site along each axis, at most {MOST_SITES} in all, got {shape_text(self.shape)}"
             problems.append((("shape",), message))
         if self.fat + self.bone > MOST_SOLID:
             problems.append((("bone",), f"with fat must leave room for cells, {MOST_SOLID} at most, got {self.fat + self.bone:g}"))
+        for name, taken in (("fat_radius", self.fat), ("bone_radius", self.bone)):
+            radius = getattr(self, name)
+            if taken > 0 and radius < self.spacing / 2:
+                problems.append(((name,), f"must be at least half the spacing, {spelled(self.spacing / 2)} µm, got {spelled(radius)} µm"))
+        if self.sinusoid_radius >= self.sinusoid_distance / 2:
+            message = f"must be below half of sinusoid_distance, {spelled(self.sinusoid_distance / 2)} µm"
+            problems.append((("sinusoid_radius",), f"{message}, got {spelled(self.sinusoid_radius)} µm"))
         if problems:
             raise located(problems)
         return self
@@ -87,37 +98,58 @@ def build_marrow(parameters: MarrowParameters, draws: Draws) -> Lattice:
         Shape and volumes.
     draws : Draws
         The seed's draws; the stream ``GEOMETRY`` is used.
+
+    Raises
+    ------
+    InputError
+        Fat, bone and sinusoids leave next to no room that is connected.
     """
     periodic = parameters.boundary == "periodic"
     shape = parameters.shape
     lattice = Lattice(shape, parameters.spacing, (periodic, periodic, periodic))
     solid = np.zeros(shape, bool)
-    position = np.indices(shape, dtype=np.float64)
-    _fill_bone(solid, position, parameters, draws)
+    _fill_bone(solid, parameters, draws)
+    lumen = np.broadcast_to(_sinusoids(parameters), shape)
+    lattice.bone = np.flatnonzero(solid & ~lumen).astype(np.int32)
+    lattice.lumen = np.flatnonzero(lumen).astype(np.int32)
     _fill_fat(solid, parameters, draws)
-    lumen = _sinusoids(position, parameters)
     lattice.site_code[(solid | lumen).reshape(-1)] = SOLID
     # Cells walled in by fat or bone could be neither reached nor leave: a refuge that no marrow has.
     lattice.site_code[~_largest_component(lattice)] = SOLID
-    lattice.sinusoid = _lining(lattice, lumen)
+    if lattice.n_open < max(LEAST_OPEN * lattice.n_sites, 1):
+        left = f"fat, bone and sinusoids leave {lattice.n_open} connected sites of {lattice.n_sites}"
+        raise InputError(f"marrow: {left}, too few for cells: lower marrow.fat or marrow.bone, or take another seed")
+    lattice.sinusoid = _lining(lattice, lattice.lumen)
     return lattice
 
 
 def _largest_component(lattice: Lattice) -> Array:
     """Return per site whether it belongs to the largest connected set of open sites."""
     unseen = lattice.kinds() != SOLID
-    best = np.zeros(lattice.n_sites, np.bool_)
-    while np.count_nonzero(unseen) > np.count_nonzero(best):
-        reached = np.zeros(lattice.n_sites, np.bool_)
-        front = np.flatnonzero(unseen)[:1]
+    left = int(np.count_nonzero(unseen))
+    best = np.empty(0, np.int64)
+    begin = 0
+    # No look at all sites for each set: marrow full of fat has very many small ones.
+    while left > len(best):
+        begin += int(np.argmax(unseen[begin : begin + LOOK_AHEAD]))
+        if not unseen[begin]:
+            begin += LOOK_AHEAD
+            continue
+        front = np.array([begin])
+        unseen[front] = False
+        parts = []
         while len(front):
-            reached[front] = True
-            unseen[front] = False
+            parts.append(front)
             around = np.concatenate([_step(lattice, front, direction) for direction in lattice.directions] or [front[:0]])
             front = np.unique(around[unseen[around]])
-        if np.count_nonzero(reached) > np.count_nonzero(best):
+            unseen[front] = False
+        reached = np.concatenate(parts)
+        left -= len(reached)
+        if len(reached) > len(best):
             best = reached
-    return best
+    inside = np.zeros(lattice.n_sites, np.bool_)
+    inside[best] = True
+    return inside
 
 
 def _step(lattice: Lattice, sites: Array, direction: int) -> Array:
@@ -127,29 +159,28 @@ def _step(lattice: Lattice, sites: Array, direction: int) -> Array:
     return np.asarray(there[~leaves | (lattice.wrap[direction] != 0)])
 
 
-def _distance(position: Array, centre: Array, shape: tuple[int, int, int], axes: tuple[int, ...]) -> Array:
-    """Return the squared distance of every site to a centre, across periodic boundaries [sites²]."""
-    total = np.zeros(shape)
-    for axis in axes:
-        step = np.abs(position[axis] - centre[axis])
-        total += np.minimum(step, shape[axis] - step) ** 2
-    return total
+def _offsets(centre: float, length: int) -> Array:
+    """Return the squared distance of every site along a periodic axis to a centre, shape ``(length,)`` [sites²]."""
+    step = np.abs(np.arange(length) - centre)
+    return np.asarray(np.minimum(step, length - step) ** 2)
 
 
-def _fill_bone(solid: Array, position: Array, parameters: MarrowParameters, draws: Draws) -> None:
+def _fill_bone(solid: Array, parameters: MarrowParameters, draws: Draws) -> None:
     """Rods along random axes until the volume is bone."""
     shape, radius = parameters.shape, parameters.bone_radius / parameters.spacing
-    wanted = parameters.bone * solid.size
+    missing = parameters.bone * solid.size
     for rod in range(MOST_TRABECULAE):
-        missing = wanted - solid.sum()
         axis = draws.integers(3, Stream.GEOMETRY, 0, rod, 0)
-        others = tuple(a for a in range(3) if a != axis)
-        centre = np.array([draws.uniform(Stream.GEOMETRY, 0, rod, 1 + a) * shape[a] for a in range(3)])
-        far = _distance(position, centre, shape, others)
-        rod_sites = (far < radius**2) & ~solid
-        if missing < rod_sites.sum() / 2 or not rod_sites.any():
+        centre = [draws.uniform(Stream.GEOMETRY, 0, rod, 1 + a) * shape[a] for a in range(3)]
+        one, other = (_offsets(centre[a], shape[a]) for a in range(3) if a != axis)
+        # Only the columns of sites within the rod are looked at.
+        columns = np.moveaxis(solid, axis, 2)
+        within = np.nonzero(one[:, None] + other[None, :] < radius**2)
+        new = int(np.count_nonzero(~columns[within]))
+        if missing < new / 2 or not new:
             return
-        solid |= rod_sites
+        columns[within] = True
+        missing -= new
 
 
 def _fill_fat(solid: Array, parameters: MarrowParameters, draws: Draws) -> None:
@@ -169,24 +200,21 @@ def _fill_fat(solid: Array, parameters: MarrowParameters, draws: Draws) -> None:
         missing -= len(free)
 
 
-def _sinusoids(position: Array, parameters: MarrowParameters) -> Array:
-    """Straight tubes along the last axis, in a square array (dots in two dimensions)."""
+def _sinusoids(parameters: MarrowParameters) -> Array:
+    """Return the sites in straight tubes along the last axis, in a square array, shape ``(nx, ny, 1)``."""
     shape = parameters.shape
     distance, radius = (length / parameters.spacing for length in (parameters.sinusoid_distance, parameters.sinusoid_radius))
-    lumen = np.zeros(shape, bool)
-    counts = [int(shape[axis] // distance) for axis in (0, 1)]
-    for i in range(counts[0]):
-        for j in range(counts[1]):
-            centre = np.array([(i + 0.5) * shape[0] / counts[0], (j + 0.5) * shape[1] / counts[1], 0.0])
-            lumen |= _distance(position, centre, shape, (0, 1)) < radius**2
-    return lumen
+    nearest = []
+    for length in shape[:2]:
+        count = int(length // distance)
+        offsets = [_offsets((i + 0.5) * length / count, length) for i in range(count)]
+        nearest.append(np.minimum.reduce(offsets) if offsets else np.full(length, np.inf))
+    return np.asarray(nearest[0][:, None, None] + nearest[1][None, :, None] < radius**2)
 
 
 def _lining(lattice: Lattice, lumen: Array) -> Array:
-    """Return the open sites that touch a lumen: where cells enter and leave."""
-    inside = lumen.reshape(-1)
+    """Return the open sites that touch those of a lumen: where cells enter and leave."""
     touches = np.zeros(lattice.n_sites, bool)
-    sites = np.flatnonzero(inside)
     for direction in lattice.directions:
-        touches[_step(lattice, sites, direction)] = True
+        touches[_step(lattice, lumen, direction)] = True
     return np.flatnonzero(touches & (lattice.kinds() != SOLID)).astype(np.int32)

@@ -9,10 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from abm.errors import RunError
 from abm.state.columns import Array, Column, columns_of
 
+MOST_ROWS = int(np.iinfo(np.int32).max)
 GROWTH = 1.25
 """Capacity grows by this factor: memory beyond need stays below a quarter."""
+
+
+class CrowdedError(RunError):
+    """A table has come to its limit of rows."""
 
 
 class CellTable:
@@ -27,12 +33,18 @@ class CellTable:
         A class whose attributes are :class:`~abm.state.columns.Column`.
     capacity : int
         Rows to allocate at first.
+
+    Attributes
+    ----------
+    limit : int
+        Most rows; whoever knows what a run may hold sets it.
     """
 
     def __init__(self, schema: type, capacity: int = 16) -> None:
         self.schema: dict[str, Column] = columns_of(schema)
         self.n_rows = 0
         self.n_dead = 0
+        self.limit = MOST_ROWS
         self._capacity = max(int(capacity), 1)
         self._arrays: dict[str, Array] = {}
         for name, column in self.schema.items():
@@ -69,13 +81,19 @@ class CellTable:
         return np.flatnonzero(self.array("kind"))
 
     def reserve(self, extra: int) -> None:
-        """Make room for ``extra`` more rows; views taken before are stale afterwards."""
+        """Make room for ``extra`` more rows; views taken before are stale afterwards.
+
+        Raises
+        ------
+        CrowdedError
+            There would be more than :attr:`limit`; nothing has changed.
+        """
         needed = self.n_rows + extra
-        if needed > np.iinfo(np.int32).max:
-            raise OverflowError(f"a table holds at most {np.iinfo(np.int32).max} rows, {needed} wanted")
+        if needed > self.limit:
+            raise CrowdedError(f"a table holds at most {self.limit} rows, {needed} wanted")
         if needed <= self._capacity:
             return
-        self._capacity = max(needed, int(self._capacity * GROWTH) + 16)
+        self._capacity = min(max(needed, int(self._capacity * GROWTH) + 16), self.limit)
         for name, old in self._arrays.items():
             grown = np.full(self._capacity, self.schema[name].fill, dtype=old.dtype)
             grown[: self.n_rows] = old[: self.n_rows]

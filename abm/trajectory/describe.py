@@ -47,7 +47,7 @@ def _origin(made: dict[str, Any]) -> str:
         f"git {git['revision'][:10]}" + (" with changes" if git.get("changed") else "") if git.get("revision") else "",
         f"Python {made['python']}" if "python" in made else "",
         f"seed {made['seed']}" if "seed" in made else "",
-        f"{made['threads']} threads" if "threads" in made else "",
+        f"{made['threads']} thread{'s' if made['threads'] != 1 else ''}" if "threads" in made else "",
         " ".join(command) if isinstance(command, list) else command or "",
     ]
     return ", ".join(filter(None, parts)) or "(not noted)"

@@ -18,6 +18,9 @@ from abm.errors import RunError
 
 FULL = {errno.ENOSPC: "disk full", errno.EDQUOT: "disk quota reached", errno.EFBIG: "file size limit reached"}
 """What the system says when there is no room, in words."""
+RESERVE = "reserve"
+RESERVE_BYTES = 32_768
+"""What an index takes beside its texts."""
 
 
 def replace_file(path: Path, data: bytes | memoryview) -> None:
@@ -51,6 +54,23 @@ def replace_file(path: Path, data: bytes | memoryview) -> None:
             os.unlink(temporary)
         raise
     sync_folder(path.parent)
+
+
+def reserve(folder: Path, size: int) -> None:
+    """Keep room in a folder for an index of about ``size`` bytes, so that it can tell of a disk that is full.
+
+    Raises
+    ------
+    OSError
+        There is no such room.
+    """
+    replace_file(folder / RESERVE, os.urandom(size + RESERVE_BYTES))  # what cannot be compressed, nor left out
+
+
+def free_reserve(folder: Path) -> None:
+    """Give the room back that :func:`reserve` kept."""
+    with suppress(OSError):
+        (folder / RESERVE).unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -37,7 +37,10 @@ _COMMON = {
     "time": ("h", "time since day 0"),
     "frame_offset": ("1", "first row of each frame, and the number of rows at the end"),
 }
-_SITE_CODE = "site code: bits 0-4 kind (0 void, 31 solid), 0x20 bound in a synapse, 0x40 target guests present"
+_SITE_CODE = (
+    "site code: bits 0-4 kind (0 void, 31 solid), 0x20 bound in a synapse, 0x40 target guests, 0x80 CAR T guests; "
+    "of a solid site 0x20 bone, 0x40 lumen of a sinusoid, neither: fat"
+)
 
 
 @dataclass(frozen=True)

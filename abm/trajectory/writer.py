@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from abm.errors import AbmError, InputError, RunError
 from abm.trajectory.content import Consistency, small
-from abm.trajectory.disk import FULL, replace_file, write_error
+from abm.trajectory.disk import FULL, free_reserve, replace_file, reserve, write_error
 from abm.trajectory.hdf5 import parts_folder
 from abm.trajectory.index import ABORTED, COMPLETE, RUNNING, make_room, no_folder, write_index
 from abm.trajectory.lock import acquire, release
@@ -93,8 +93,10 @@ class TrajectoryWriter:
         try:
             make_room(self.path, overwrite)
             parts_folder(self.path).mkdir(exist_ok=True)
+            reserve(parts_folder(self.path), sum(len(text.encode()) for text in header.texts().values()))
             write_index(self.path, header, RUNNING)
         except OSError as error:
+            free_reserve(parts_folder(self.path))
             with suppress(OSError):
                 parts_folder(self.path).rmdir()
             release(self.path, self._holder)
@@ -268,6 +270,7 @@ class TrajectoryWriter:
         """
         try:
             self.flush()
+            free_reserve(parts_folder(self.path))
             try:
                 write_index(self.path, self.header, COMPLETE)
             except OSError as error:
@@ -299,6 +302,7 @@ class TrajectoryWriter:
             lost = f"{known} are lost ({error})"
             reason = reason if str(error) == reason else f"{reason}; {lost}"
         self._closed = True
+        free_reserve(parts_folder(self.path))
         try:
             write_index(self.path, self.header, ABORTED, reason)
         except OSError:
