@@ -11,7 +11,7 @@ from abm.celltypes.blast import BLAST, CD19_NEGATIVE_BLAST
 from abm.processes.body import CsfParameters
 from abm.processes.placement import distinct
 from abm.state.columns import GUEST, Array
-from abm.state.kinds import GUESTS_BIT, VOID
+from abm.state.kinds import GUESTS_BIT, KIND_BITS, VOID
 from abm.state.lattice import Lattice
 from abm.state.places import CSF, PERIPHERY
 from abm.state.state import State
@@ -133,7 +133,7 @@ def _scatter(state: State, lattice: Lattice, cells: dict[str, Array], region: Ar
     order = np.argsort(uids, kind="stable")
     numbers, movers = numbers[order], movers[order]
     own = np.concatenate([state.tables[name].array("site")[rows] for name, rows in full])
-    free = region[lattice.kinds()[region] == VOID]
+    free = region[(lattice.site_code[region] & KIND_BITS) == VOID]
     if within:
         free = np.sort(np.concatenate([free, own]))
     else:

@@ -15,6 +15,8 @@ from abm.state.lattice import AXES, Lattice
 COARSENING = 2
 """Sites of the lattice along the edge of a voxel: gradients decay over several cell diameters."""
 ML_PER_UM3 = 1e-12
+VOXEL_NANOSECONDS = 4
+"""Cost of a voxel and pass along an axis."""
 
 
 class FieldGrid:
@@ -47,7 +49,7 @@ class FieldGrid:
         self.shape = tuple(max(sites // COARSENING, 1) for sites in lattice.shape)
         self.spacing = tuple(sites * lattice.spacing / voxels for sites, voxels in zip(lattice.shape, self.shape, strict=True))
         self.n_voxels = math.prod(self.shape)
-        self.n_threads = threads_for(self.n_voxels, n_threads)
+        self.n_threads = threads_for(self.n_voxels, VOXEL_NANOSECONDS, n_threads)
         self.voxel_ml = math.prod(self.spacing) * ML_PER_UM3
         self._work = np.empty((self.n_threads, max(self.shape) * _diffusion.WIDTH), np.float64)
         self._factors: dict[tuple[int, float, bool], tuple[Array, Array, Array]] = {}

@@ -22,6 +22,8 @@ from abm.units import TICK_SECONDS, TICKS_PER_HOUR, TICKS_PER_MINUTE, from_base
 STEPS = (TICKS_PER_MINUTE, TICKS_PER_MINUTE // 2, 1)
 """Ticks of a step: a cell moves at most one site in it."""
 ROUNDING = 1e-9
+WALKER_NANOSECONDS = 40
+"""Cost of a walker and step."""
 NO_SITES = np.empty(0, np.int32)
 ANTIGENS = {"cd19": 0, "cd22": 1, "either": 2}
 
@@ -168,7 +170,7 @@ class Engagement:
         claim, claim_block = np.empty(min(len(slots), place.n_sites), np.uint32), np.array([UNCLAIMED])
         if place.lattice is not None:
             claim, claim_block = place.lattice.claim, place.lattice.claim_block
-        n_threads = threads_for(len(walkers), self.n_threads)
+        n_threads = threads_for(len(walkers), WALKER_NANOSECONDS, self.n_threads)
         counts = np.zeros((n_threads, _engagement.N_COUNTS), np.int64)
         killer, site = (np.empty(len(walkers) if record else 0, np.int32) for _ in range(2))
         recorded = _engagement.run_steps(

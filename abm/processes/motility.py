@@ -21,6 +21,8 @@ from abm.units import TICKS_PER_HOUR
 
 DRAW_AXIS, DRAW_OFFSET = 2**32, 2**32 + 1
 """Draw numbers of a sweep, far from those of its pairs."""
+SITE_NANOSECONDS = 2
+"""Cost of a site and sweep."""
 DIMENSIONLESS_WALK = 6
 """A walk that moves by h with chance p every t along random axes has D = p h^2 / (6 t)."""
 
@@ -92,7 +94,7 @@ class Motility:
             seed=state.draws.seed,
             stream=Stream.SWAP,
             tick=state.tick + sweep * 2**40 + place.code * 2**56,
-            n_threads=threads_for(lattice.n_sites, self.n_threads),
+            n_threads=threads_for(lattice.n_sites, SITE_NANOSECONDS, self.n_threads),
         )
 
     def _walk_guests(self, state: State, place: Place) -> None:

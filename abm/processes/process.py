@@ -14,13 +14,13 @@ from typing import Protocol
 
 from abm.state.state import State
 
-PARALLEL_FROM = 20_000
-"""Fewer items than this are worked off in one thread: waking threads 1e5 times costs seconds."""
+WORTH_WAKING = 100_000
+"""Nanoseconds of work below which one thread does it all: waking others costs up to a tenth of this."""
 
 
-def threads_for(n_items: int, n_threads: int) -> int:
-    """Return how many of the threads are worth waking for a kernel call over ``n_items``."""
-    return n_threads if n_items >= PARALLEL_FROM else 1
+def threads_for(n_items: int, nanoseconds: float, n_threads: int) -> int:
+    """Return how many of the threads are worth waking for a pass over ``n_items`` that take so long each [ns]."""
+    return n_threads if n_items * nanoseconds >= WORTH_WAKING else 1
 
 
 class Process(Protocol):

@@ -13,7 +13,7 @@ from abm.celltypes.host_t import HOST_T
 from abm.processes.body import BodyParameters
 from abm.processes.placement import distinct
 from abm.state.columns import Array
-from abm.state.kinds import SOLID, VOID
+from abm.state.kinds import KIND_BITS, SOLID, VOID
 from abm.state.lattice import Lattice
 from abm.state.places import CSF, MARROW, PERIPHERY
 from abm.state.state import State
@@ -178,14 +178,14 @@ class Trafficking:
     def _home(self, state: State, lattice: Lattice, name: str, rows: Array, draw: int) -> None:
         """Let cells, in the order of uid, settle at free sites by the sinusoids; the others stay in blood."""
         doors = lattice.sinusoid if len(lattice.sinusoid) else np.flatnonzero(lattice.kinds() != SOLID)
-        free = doors[lattice.kinds()[doors] == VOID]
+        free = doors[(lattice.site_code[doors] & KIND_BITS) == VOID]
         table = state.tables[name]
         whole = table.array("weight")[rows] == state.places[MARROW].scale
         full = rows[whole][: len(free)]
-        sites = free[distinct(state, Stream.TRAFFIC, draw, len(free), len(full))]
-        arrive(state, name, full, MARROW, sites)
+        chosen = distinct(state, Stream.TRAFFIC, draw, len(free), len(full))
+        arrive(state, name, full, MARROW, free[chosen])
         guests = rows[~whole]
-        left = np.setdiff1d(free, sites)
+        left = np.delete(free, chosen)
         if len(guests) and len(left):
             uids = table.array("uid")[guests]
             sites = left[state.draws.integers(len(left), Stream.TRAFFIC, state.tick, uids, DRAW_GUEST)]

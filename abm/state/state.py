@@ -123,12 +123,11 @@ class State:
         table = self.tables[table_name]
         sites, flags, places = (table.array(name)[rows] for name in ("site", "flags", "compartment"))
         full = (sites != NOWHERE) & ((flags & GUEST) == 0)
-        for code in np.unique(places[full]):
-            lattice = self.places[int(code)].lattice
-            if lattice is not None:
-                here = sites[full & (places == code)]
-                lattice.site_code[here] &= np.uint8(GUESTS_BIT)
-                lattice.occupant[here] = NO_OCCUPANT
+        for code, place in self.places.items():
+            here = sites[full & (places == code)]
+            if place.lattice is not None and len(here):
+                place.lattice.site_code[here] &= np.uint8(GUESTS_BIT)
+                place.lattice.occupant[here] = NO_OCCUPANT
 
     def remove(self, table_name: str, rows: Array, cause: str | Entry = Entry.REMOVED) -> None:
         """Let cells die or leave: book them, clear their sites, mark their rows.

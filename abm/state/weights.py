@@ -143,9 +143,8 @@ def bud(state: State, table_name: str, mothers: Array, counts: Array) -> Array:
     copies = {name: table.array(name)[mothers[order]] for name in table.schema}
     copies.update(uid=state.take_uids(len(mothers)), weight=counts[order])
     if len(mothers):
-        distinct = np.unique(mothers)
-        state.vacate(table_name, distinct)
-        table.array("flags")[distinct] |= _guest_flag(table.array("site")[distinct])
+        state.vacate(table_name, mothers)
+        table.array("flags")[mothers] |= _guest_flag(table.array("site")[mothers])
     copies["flags"] = copies["flags"] | _guest_flag(copies["site"])
     born = np.empty(len(mothers), np.int64)
     born[order] = table.append(len(mothers), **copies)
@@ -292,7 +291,8 @@ def require_free(state: State, table_name: str, rows: Array) -> None:
         One of them is.
     """
     table = state.tables[table_name]
-    if len(np.unique(rows)) != len(rows):
+    ordered = np.sort(rows)  # np.unique takes fifty times as long for the few rows that there mostly are
+    if (ordered[1:] == ordered[:-1]).any():
         raise ValueError(f"{table_name}: an agent is named twice among {len(rows)} rows")
     wrong = rows[(table.array("kind")[rows] == VOID) | ~is_free(state, table_name, rows)]
     if len(wrong):

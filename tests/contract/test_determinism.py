@@ -55,7 +55,7 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.mark.parametrize("threads", [2, 8])
 def test_threads_change_nothing(runs: Runs, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # so few cells would run in one thread; the shortcut is for speed alone
-    monkeypatch.setattr("abm.processes.process.PARALLEL_FROM", 0)
+    monkeypatch.setattr("abm.processes.process.WORTH_WAKING", 0)
     assert runs.digests(threads=threads) == runs.plain
 
 

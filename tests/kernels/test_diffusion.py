@@ -45,7 +45,7 @@ def ratios(box: FieldGrid, diffusivity: float, hours: float) -> tuple[float, ...
 def test_equals_the_twin_bit_for_bit(
     shape: tuple[int, int, int], periodic: tuple[bool, bool, bool], n_threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("abm.processes.process.PARALLEL_FROM", 0)
+    monkeypatch.setattr("abm.processes.process.WORTH_WAKING", 0)
     box = grid(shape, periodic, n_threads)
     field, source = some(box.shape, 1).astype(np.float32), some(box.shape, 2)
     expected = twin.advance(field, source, ratios(box, 5000.0, 0.25), periodic, 0.25, 2.0)

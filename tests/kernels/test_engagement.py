@@ -109,7 +109,7 @@ def test_full_cells_of_any_weight_are_those_of_weight_one() -> None:
 
 @pytest.fixture
 def always_parallel(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("abm.processes.process.PARALLEL_FROM", 0)
+    monkeypatch.setattr("abm.processes.process.WORTH_WAKING", 0)
 
 
 @pytest.mark.usefixtures("always_parallel")
