@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Marks for cells too few to fill a site: without them the first CAR T cells and the last blasts would not be seen.
 
-A mark is a small square in a corner of the site: upper right for CAR T, lower left for CD19+ cells. So it
-is told from a full cell, and both are seen on one site.
+A mark is a small square in a corner of the site: upper right for CAR T, lower left for blasts of any
+antigens and CD19+ B cells. So it is told from a full cell, and both are seen on one site.
 """
 
 from __future__ import annotations
@@ -92,11 +92,11 @@ def marks(kinds: Iterable[Mapping[str, Any]]) -> tuple[Mark, ...]:
     """
     named = {str(kind["name"]): kind for kind in kinds}
     code = {name: int(kind["code"]) for name, kind in named.items()}
-    targets = tuple(code[name] for name in ("blast", "pre_b", "mature_b") if name in code)
+    targets = tuple(code[name] for name in ("blast", "blast_cd19_negative", "pre_b", "mature_b") if name in code)
     car_t = tuple(code[name] for name in ("car_t",) if name in code)
     orange = str(named["car_t"]["colour"]) if car_t else UNKNOWN_COLOUR
     return (
-        Mark("CD19+ cells, fewer than a square", _TARGETS_COLOUR, GUESTS_BIT, False, targets),
+        Mark("blasts or CD19+ B cells, fewer than a square", _TARGETS_COLOUR, GUESTS_BIT, False, targets),
         Mark("CAR T cells, fewer than a square", orange, VIEW_CAR_T_BIT, True, car_t),
     )
 
