@@ -27,8 +27,9 @@ demo: build
 test: build
 	$(BIN)/python -m pytest
 
+# Twenty minutes: holds the simulator against theory, and writes docs/verification.md with its plots.
 verify: build
-	$(BIN)/python -m pytest -m verify
+	$(BIN)/python -m pytest tests/verification -m verify --write-report
 
 # One JSON line per measurement.
 bench: build

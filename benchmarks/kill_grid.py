@@ -63,6 +63,7 @@ def product() -> CarTParameters:
     return CarTParameters(
         costimulation="cd28",
         speed=SPACING,
+        contact_rate=1,
         persistence=0,
         bind_probability=BIND,
         kill_probability=KILL,

@@ -8,7 +8,8 @@
 #             in random order. A mother without such a void may evict a neighbour of a kind
 #             that gives way (a blast crowds out normal marrow), with her own chance; otherwise the
 #             division waits. A guest needs the same void as a full cell, takes no room, and goes on
-#             that void.
+#             that void; without one it may evict with the same chance, goes on the neighbour's site,
+#             and the neighbour leaves with chance w / S: as many body cells give way as are born.
 # Source      Space is the largest spatial effect on growth; pushing as in off-lattice cell models
 #             reduced to chains (Drasdo & Hoehme 2005 argue the same cut-off of a few cells).
 # Races       None: mothers are served one after the other, in the order in which they are given,
@@ -102,6 +103,7 @@ def place_daughters(
     const uint8_t[::1] kind,          # IN (n,) kind of the daughter
     const uint8_t[::1] guest,         # IN (n,) whether mother and daughter are guests
     const double[::1] eviction,       # IN (n,) chance of evicting
+    const double[::1] share,          # IN (n,) weight over S, 1 of a full cell
     int reach,                        # IN sites within which a void must lie, 1 to 3
     int32_t first_row,                # IN provisional row of daughter 0; daughter i is first_row + i
     uint64_t seed, uint64_t stream, uint64_t tick,
@@ -153,15 +155,16 @@ def place_daughters(
                         shift(chain[k - 1], chain[k], code, who, &home[0], rows_s, rows_m,
                               2 if motile else 1, first_row, &site[0])
                     site[i] = chain[0]
-            elif not guest[i] and to_uniform(w.w1) < eviction[i]:
+            elif to_uniform(w.w1) < eviction[i]:
                 for j in range(n_directions):
                     there = neighbour(origin, order[j], &edge[0], &step[0], &wrap[0])
                     if there >= 0 and there != origin and evictable[code[there]]:
-                        evicted_kind[i] = code[there] & KIND_MASK
-                        evicted_row[i] = who[there]
-                        code[there] &= GUESTS
-                        who[there] = -1
                         site[i] = there
+                        if <double>(w.w3 >> 32) < share[i] * 4294967296.0:
+                            evicted_kind[i] = code[there] & KIND_MASK
+                            evicted_row[i] = who[there]
+                            code[there] &= GUESTS
+                            who[there] = -1
                         break
             if site[i] >= 0:
                 if not guest[i]:

@@ -52,8 +52,9 @@ class CarTParameters(Parameters):
         5, "min", bounds=(0, 120), plausible=(2, 10), about="persistence time of the random walk",
         source="assumption, between published models (10 min) and PMC7237209 (undirected walks)",
     )  # fmt: skip
-    contact_rate: float = quantity(
-        1, "1/min", bounds=(0, 1), plausible=(0.3, 1), about="tests of one random neighbour by a free cell",
+    contact_rate: float | None = quantity(
+        None, "1/min", bounds=(0, 4), plausible=(0.3, 2),
+        about="tests of one random neighbour by a free cell; one per 6 µm walked, if not stated",
         source="assumption: one neighbour met per 6 µm walked, 1,440 f contacts a day at target fraction f",
     )  # fmt: skip
     bind_probability: float = quantity(
@@ -164,11 +165,19 @@ class CarTParameters(Parameters):
             raise located(problems)
         return self
 
+    @property
+    def tests(self) -> float:
+        """Tests of one random neighbour by a free cell [1/h]."""
+        return self.speed / CONTACT_LENGTH if self.contact_rate is None else self.contact_rate
+
     def resolved(self, name: str) -> float:
         """Return a parameter, from :data:`COSTIMULATION` if the scenario leaves it open (base units)."""
         value = getattr(self, name)
         return COSTIMULATION[self.costimulation][name] if value is None else value
 
+
+CONTACT_LENGTH = 6.0
+"""Path of a walking cell per neighbour met [µm]."""
 
 COSTIMULATION: dict[str, dict[str, float]] = {
     "cd28": {
@@ -193,7 +202,7 @@ COSTIMULATION: dict[str, dict[str, float]] = {
 ``secretion`` is cytokine per contact relative to CD28 (Majzner 2020: 4-1BB makes about a third).
 """
 
-MOST_DRUG_DEATH = 0.3 / 24
+MOST_DRUG_DEATH = 1 / 24
 """Largest death rate [1/h] that drugs add; part of the upper rate at which candidate deaths are drawn."""
 
 

@@ -319,7 +319,7 @@ def _scale_words(trajectory: Trajectory) -> str:
         words.append(f"{trajectory.status} at day {trajectory.duration_days:.1f}")
     about = trajectory.header.compartments.get("marrow")
     if about and about["shape"]:
-        sides = [size * float(about["spacing_um"]) for size in about["shape"] if size > 1]
+        sides = [size * float(about["spacing_um"]) for size in about["shape"] if size > 1 or max(about["shape"]) == 1]
         words.append(f"{_name(trajectory, 'marrow').lower()} of {_length(*sides)}")
         scale = float(about["scale"])
         if scale > 1:

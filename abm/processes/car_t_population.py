@@ -8,6 +8,8 @@ import numpy as np
 from abm.celltypes.car_t import CAR_T, MOST_DRUG_DEATH, CarTParameters, Programme, death_rates, upper_death_rate
 from abm.processes.engagement import is_bound
 from abm.processes.fates import Nursery, due_rows, waiting_ticks
+from abm.processes.pace import division_pace
+from abm.processes.relaxation import read
 from abm.state.columns import NEVER, NOWHERE, Array
 from abm.state.ledger import Entry
 from abm.state.places import MARROW
@@ -77,7 +79,7 @@ class CarTPopulation:
         table.array("due")[rows[bound]] = table.array("kill_at")[rows[bound]]
         rows = rows[~bound]
         uids, products, states = (table.array(name)[rows] for name in ("uid", "product", "state"))
-        extra = min(_body(state, "effect_car_t_death", 0.0), MOST_DRUG_DEATH)
+        extra = min(read(state, "effect_car_t_death", 0.0), MOST_DRUG_DEATH)
         dies = state.draws.uniform(Stream.FATE, state.tick, uids, DRAW_FATE) * self.upper < self.death[products, states] + extra
         table.array("due")[rows] = waiting_ticks(state, uids, self.upper, DRAW_WAIT, table.array("due")[rows])
         state.remove("motile", rows[dies], Entry.DIED)
@@ -88,13 +90,14 @@ class CarTPopulation:
         if len(rows) == 0:
             return
         bound = is_bound(state, rows)
-        table.array("divide_at")[rows] = np.where(bound, table.array("kill_at")[rows], state.tick + self.retry)
+        table.array("divide_at")[rows[bound]] = table.array("kill_at")[rows[bound]]
         rows = rows[~bound]
         compartments = table.array("compartment")[rows]
         for place in state.places.values():
             here = rows[compartments == place.code]
             if len(here):
                 mothers, daughters = self.nursery.divide(state, "motile", here, place, crowded=False)
+                table.array("divide_at")[here[~np.isin(here, mothers)]] = state.tick + self.retry
                 if len(mothers):
                     self._after_division(state, mothers, daughters)
 
@@ -137,12 +140,8 @@ class CarTPopulation:
         spent = divisions >= budgets
         programme = np.where(again, Programme.ACTIVATED, np.where(stays, Programme.RESIDENT, Programme.EFFECTOR))
         table.array("state")[rows] = np.where(spent, Programme.EXHAUSTED, programme)
-        speed = _body(state, "effect_division", 1.0) * _body(state, "il15", 1.0) ** self.il15_sensitivity
-        hours = self.cycle[products, (subsets == 4).astype(int)] / max(speed, 1e-9)
-        after = state.tick + np.maximum(np.round(np.minimum(hours, 1e5) * TICKS_PER_HOUR), 1).astype(np.int64)
+        hours = self.cycle[products, (subsets == 4).astype(int)] / division_pace(state, self.il15_sensitivity)
+        # From when the last division fell due, not from when it was served: else each cycle is up to a period too long.
+        since = table.array("divide_at")[rows].astype(np.int64)
+        after = since + np.maximum(np.round(np.minimum(hours, 1e5) * TICKS_PER_HOUR), 1).astype(np.int64)
         table.array("divide_at")[rows] = np.where(again & ~spent, np.minimum(after, NEVER - 1), NEVER)
-
-
-def _body(state: State, name: str, default: float) -> float:
-    values = state.body.get(name)
-    return default if values is None else float(values[0])

@@ -21,8 +21,8 @@ from abm.streams import Stream
 from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE
 
 DRAW_EXIT, DRAW_ADHERE = 0, 1
-DRAW_STIR, DRAW_ATTACH, DRAW_DETACH = 4, 7, 10
-"""Draw numbers; the last three stand for three each: two for full cells, one for guests."""
+DRAW_STIR, DRAW_ATTACH, DRAW_DETACH = 4, 8, 12
+"""Draw numbers; the last three stand for four each: three for full cells, one for guests."""
 TABLES = ("sessile", "motile")
 
 
@@ -117,7 +117,7 @@ def _scatter(state: State, lattice: Lattice, cells: dict[str, Array], region: Ar
         Draw number; the next two are used too.
     within : bool
         Whether the cells stand in the region, so that their own sites are free too. Otherwise those who
-        find no room, in the order of uid, stay where they are.
+        find no room, in random order, stay where they are.
     """
     for name, rows in cells.items():
         table = state.tables[name]
@@ -137,7 +137,8 @@ def _scatter(state: State, lattice: Lattice, cells: dict[str, Array], region: Ar
     if within:
         free = np.sort(np.concatenate([free, own]))
     else:
-        movers, numbers = movers[: len(free)], numbers[: len(free)]
+        turn = np.argsort(state.draws.word(Stream.CSF, state.tick, uids[order], draw + 3, 0), kind="stable")[: len(free)]
+        movers, numbers = movers[turn], numbers[turn]
     sites = free[distinct(state, Stream.CSF, draw, len(free), len(movers))]
     for number, (name, _) in enumerate(full):
         state.vacate(name, movers[numbers == number])

@@ -9,6 +9,7 @@ from abm._kernels import _engagement
 from abm.celltypes.car_t import CAR_T, CarTParameters
 from abm.errors import InputError
 from abm.processes.lookup import contactable, homes, passable
+from abm.processes.pace import division_pace
 from abm.processes.process import threads_for
 from abm.state.columns import NEVER, Array
 from abm.state.kinds import KINDS, LEUKAEMIA, VOID, CellType
@@ -22,6 +23,9 @@ from abm.units import TICK_SECONDS, TICKS_PER_HOUR, TICKS_PER_MINUTE, from_base
 STEPS = (TICKS_PER_MINUTE, TICKS_PER_MINUTE // 2, 1)
 """Ticks of a step: a cell moves at most one site in it."""
 ROUNDING = 1e-9
+TO_DIVISION = [_engagement.PARAMETERS.index(name) for name in ("lag", "cycle_cd8", "cycle_cd4")]
+LATE = 1_000_000_000
+"""Ticks after which a division does not come in any run."""
 WALKER_NANOSECONDS = 40
 """Cost of a walker and step."""
 NO_SITES = np.empty(0, np.int32)
@@ -54,7 +58,7 @@ def parameter_row(product: CarTParameters, spacing: float, open_fraction: float,
     density = product.resolved("activation_density")
     keep = np.exp(-hours / product.persistence) if product.persistence > 0 else 0.0
     values = {
-        "test": product.contact_rate * hours,
+        "test": product.tests * hours,
         "bind": product.bind_probability,
         "kill": product.kill_probability,
         "act": product.activation_probability,
@@ -86,7 +90,7 @@ def _step_of(products: list[CarTParameters], spacing: float, open_fraction: floa
     """Return the ticks of one step: a minute, or the part of it in which the fastest product moves at most one site."""
     for step in STEPS:
         reach = spacing * open_fraction * (TICKS_PER_HOUR / step) * (1 + ROUNDING)
-        slow = [product.speed <= reach for product in products]
+        slow = [product.speed <= reach and product.tests * step / TICKS_PER_HOUR <= 1 + ROUNDING for product in products]
         if all(slow):
             return step
     number = slow.index(False)
@@ -114,6 +118,8 @@ class Engagement:
         See :func:`parameter_row`.
     period : int
         Ticks of one run.
+    il15_sensitivity : float
+        Exponent with which relative IL-15 shortens the time to the division that a contact triggers.
     n_threads : int
         Threads; the result does not depend on it.
 
@@ -132,9 +138,11 @@ class Engagement:
         spacing: float,
         open_fraction: float,
         period: int,
+        il15_sensitivity: float = 0.0,
         n_threads: int = 1,
     ) -> None:
         self.period = period
+        self.il15_sensitivity = il15_sensitivity
         self.step = _step_of(products, spacing, open_fraction)
         self.n_threads = n_threads
         rows = [parameter_row(product, spacing, open_fraction, self.step) for product in products]
@@ -185,7 +193,7 @@ class Engagement:
             walkers=walkers,
             **{name: motile.array(name) for name in _MOTILE},
             **{f"s_{name}": sessile.array(name) for name in _SESSILE},
-            parameters=self.parameters,
+            parameters=self._paced(state),
             is_target=self.is_target,
             is_passable=self.is_passable,
             home=self.home,
@@ -205,6 +213,12 @@ class Engagement:
         )
         self._book(state, place, counts.sum(axis=0))
         return killer[:recorded], site[:recorded]
+
+    def _paced(self, state: State) -> Array:
+        """Return the parameters with the times to division that hold now."""
+        paced = self.parameters.copy()
+        paced[:, TO_DIVISION] = np.minimum(np.round(paced[:, TO_DIVISION] / division_pace(state, self.il15_sensitivity)), LATE)
+        return paced
 
     def _slots(self, state: State, place: Place) -> Array:
         """Return the sessile rows of a mixed place's targets, in the order of uid."""

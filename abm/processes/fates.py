@@ -150,6 +150,7 @@ class Nursery:
             kind=table.array("kind")[asking],
             guest=guests[served].astype(np.uint8),
             eviction=np.full(len(asking), eviction),
+            share=table.array("weight")[asking] / place.scale,
             reach=self.reach,
             first_row=table.n_rows,
             seed=state.draws.seed,

@@ -73,7 +73,9 @@ class Leukaemia:
         places = table.array("compartment")[rows]
         for place in state.places.values():
             here = (places == place.code) & ~dies
-            room = 1.0 - self.parameters.crowding * self._occupancy(state, place)
+            # Where there are no sites to look for a void on, blasts are crowded by blasts alone.
+            crowding = self.parameters.crowding if place.lattice is not None else 1.0
+            room = 1.0 - crowding * self._occupancy(state, place)
             mothers = rows[here & (pick - self.death - self.excess_death < self.birth * room)]
             if len(mothers):
                 self._divide(state, place, mothers)
@@ -132,8 +134,6 @@ class Leukaemia:
 
     def _occupancy(self, state: State, place: Place) -> float:
         """Return the leukaemic share of the sites of a place."""
-        if self.parameters.crowding == 0:
-            return 0.0
         balance = state.ledger.balance()
         cells = sum(int(balance[kind, place.code]) for kind in KINDS_HERE)
         room = place.lattice.n_open if place.lattice is not None else place.n_sites

@@ -23,6 +23,7 @@ from abm.streams import Stream
 from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE, Parameters, quantity
 
 DRAW_MOVES, DRAW_GUEST, DRAW_ENTRY, DRAW_FLUID = 0, 1, 2, 3
+DRAW_TURN = 10
 DRAW_SITES = {CAR_T.code: 4, HOST_T.code: 6, BLAST.code: 8}
 """Draw numbers; those of sites stand for two each."""
 WORST_GRADE = 4
@@ -176,12 +177,14 @@ class Trafficking:
             self._home(state, lattice, name, entering, DRAW_SITES[kind])
 
     def _home(self, state: State, lattice: Lattice, name: str, rows: Array, draw: int) -> None:
-        """Let cells, in the order of uid, settle at free sites by the sinusoids; the others stay in blood."""
+        """Let cells settle at free sites by the sinusoids, in random order; those who find none stay in blood."""
         doors = lattice.sinusoid if len(lattice.sinusoid) else np.flatnonzero(lattice.kinds() != SOLID)
         free = doors[(lattice.site_code[doors] & KIND_BITS) == VOID]
         table = state.tables[name]
         whole = table.array("weight")[rows] == state.places[MARROW].scale
-        full = rows[whole][: len(free)]
+        queue = rows[whole]
+        turn = state.draws.word(Stream.TRAFFIC, state.tick, table.array("uid")[queue], DRAW_TURN, 0)
+        full = queue[np.argsort(turn, kind="stable")][: len(free)]
         chosen = distinct(state, Stream.TRAFFIC, draw, len(free), len(full))
         arrive(state, name, full, MARROW, free[chosen])
         guests = rows[~whole]

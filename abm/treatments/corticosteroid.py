@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import model_validator
 
+from abm.celltypes.car_t import MOST_DRUG_DEATH
 from abm.errors import spelled
 from abm.state.state import State
 from abm.treatments.pharmacokinetics import rate_of, tapered
@@ -65,6 +66,10 @@ class Corticosteroid(Treatment):
     def _lasts(self) -> Self:
         if self.full_duration + self.taper_duration <= 0:
             raise ValueError("full_duration and taper_duration must not both be 0 d")
+        death = self.death * self.dose / self.reference_dose
+        if death > MOST_DRUG_DEATH:
+            most, given = (from_base(rate, "1/d") for rate in (MOST_DRUG_DEATH, death))
+            raise ValueError(f"death at this dose must be at most {spelled(most)} 1/d (death · dose / reference_dose), got {given:.3g} 1/d")
         return self
 
     def relative_level(self, hours: float) -> float:

@@ -141,7 +141,8 @@ def test_the_order_of_rows_does_not_matter(shape: tuple[int, int, int], scale: i
 
 def test_a_cell_that_leaves_under_a_contact_does_not_change_it() -> None:
     """Two products: the first changes places with what the second takes for a target, while the second meets its guests."""
-    products = sure(kill_probability=0.0, speed=10.0, antigen="cd19") + sure(kill_probability=0.0, speed=0.0, antigen="cd22")
+    alike = {"kill_probability": 0.0, "contact_rate": 1.0}
+    products = sure(speed=10.0, antigen="cd19", **alike) + sure(speed=0.0, antigen="cd22", **alike)
     process = engagement(products)
     outcomes = set()
     for seed in range(40):

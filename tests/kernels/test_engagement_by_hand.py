@@ -128,7 +128,7 @@ def test_every_kill_can_exhaust_but_a_resident_cell() -> None:
 )
 def test_a_car_finds_its_antigen(antigen: str, kind: Any, cd19: float, cd22: float, found: bool | None) -> None:
     """Kills (True), touches in vain (False), or does not touch at all (None)."""
-    process = engagement(sure(antigen=antigen, speed=0.0))
+    process = engagement(sure(antigen=antigen, speed=0.0, contact_rate=1.0))
     state = empty_state((2, 1, 1), WALLED)
     add(state, CAR_T, [0], **EFFECTOR)
     if kind is BACKGROUND:
@@ -176,7 +176,7 @@ def test_both_sides_of_a_full_cell_and_a_guest(weight: int, killed: int) -> None
     add(state, CAR_T, [0], **EFFECTOR)
     add(state, BLAST, [1], weight=weight, flags=int(GUEST), cd19=DENSE)
     index_guests(state, state.places[MARROW])
-    run(state, 400, engagement(sure(speed=0.0)))
+    run(state, 400, engagement(sure(speed=0.0, contact_rate=1.0)))
     assert state.ledger.total(Entry.KILLED) == killed
     state.check()
 
@@ -186,7 +186,7 @@ def test_a_ghost_synapse_spares_the_target() -> None:
     state = empty_state((2, 1, 1), WALLED, scale=10**15)
     add(state, CAR_T, [0], weight=1, flags=int(GUEST), **EFFECTOR)
     add(state, BLAST, [1], cd19=DENSE)
-    process = engagement(sure(speed=0.0))
+    process = engagement(sure(speed=0.0, contact_rate=1.0))
     while not state.motile.array("free_at")[0]:
         run(state, 1, process)
     assert state.motile.array("free_at")[0] == state.tick + (10 + 5 - 1) * TICKS_PER_MINUTE
@@ -201,7 +201,7 @@ def test_a_target_side_alone_dies_at_once_and_leaves_the_killer_free() -> None:
     add(state, CAR_T, [0], **EFFECTOR)
     add(state, BLAST, [1], weight=1, flags=int(GUEST), cd19=DENSE)
     index_guests(state, state.places[MARROW])
-    run(state, 50, engagement(sure(speed=0.0)))
+    run(state, 50, engagement(sure(speed=0.0, contact_rate=1.0)))
     assert state.ledger.total(Entry.KILLED) == 1
     assert state.motile.array("free_at")[0] == 0
     assert state.motile.array("state")[0] == Programme.EFFECTOR
@@ -209,7 +209,7 @@ def test_a_target_side_alone_dies_at_once_and_leaves_the_killer_free() -> None:
 
 def test_one_of_several_gets_the_target() -> None:
     """Six cells round one target: one contact a minute, the others wait."""
-    process = engagement(sure(kill_probability=0.0, speed=0.0, unproductive_duration=(1, 1)))
+    process = engagement(sure(kill_probability=0.0, speed=0.0, contact_rate=1.0, unproductive_duration=(1, 1)))
     state = empty_state((3, 3, 3), WALLED)
     add(state, CAR_T, [4, 10, 12, 14, 16, 22], **EFFECTOR)
     add(state, BLAST, [13], cd19=DENSE)
@@ -226,7 +226,7 @@ def test_one_of_several_gets_the_target() -> None:
 
 
 def test_killers_and_their_sites_are_recorded() -> None:
-    process = engagement(sure(speed=0.0))
+    process = engagement(sure(speed=0.0, contact_rate=1.0))
     state = pair(process)
     for _ in range(5):
         killer, sites = process.run_place(state, state.places[MARROW], record=True)

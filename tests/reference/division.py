@@ -40,19 +40,19 @@ def chain(board: Board, mother: int, axis: int, way: int, reach: int, movable: C
 
 
 def divide(
-    board: Board, mothers: Sequence[tuple[Cell, bool]], *, reach: int, eviction: float, first_row: int, seed: int, tick: int,
+    board: Board, mothers: Sequence[tuple[Cell, bool, float]], *, reach: int, eviction: float, first_row: int, seed: int, tick: int,
     movable: Callable[[Site], bool], evictable: Callable[[Site], bool],
 ) -> list[Birth]:  # fmt: skip
-    """Serve mothers, each with whether she is a guest, one after the other."""
+    """Serve mothers, each with whether she is a guest and with her weight over S, one after the other."""
     return [
-        _serve(board, mother, guest, first_row + number, reach, eviction, philox(seed, Stream.DIVISION, mother.uid, tick, 0, 0),
+        _serve(board, mother, guest, share, first_row + number, reach, eviction, philox(seed, Stream.DIVISION, mother.uid, tick, 0, 0),
                movable, evictable)
-        for number, (mother, guest) in enumerate(mothers)
+        for number, (mother, guest, share) in enumerate(mothers)
     ]  # fmt: skip
 
 
 def _serve(
-    board: Board, mother: Cell, guest: bool, row: int, reach: int, eviction: float, words: tuple[int, ...],
+    board: Board, mother: Cell, guest: bool, share: float, row: int, reach: int, eviction: float, words: tuple[int, ...],
     movable: Callable[[Site], bool], evictable: Callable[[Site], bool],
 ) -> Birth:  # fmt: skip
     n = len(board.directions)
@@ -69,14 +69,15 @@ def _serve(
         for empty, full in zip(nearest[:0:-1], nearest[-2::-1], strict=True):
             board.exchange(full, empty)
         return Birth(_fill(board, nearest[0], mother, row))
-    if not guest and to_uniform(words[1]) < eviction:
+    if to_uniform(words[1]) < eviction:
         for way in ways:
             there = board.neighbour(mother.site, *way)
             if there is not None and there != mother.site and evictable(board.sites[there]):
-                site = board.sites[there]
-                kind, occupant = site.kind, site.occupant
-                site.clear()
-                return Birth(_fill(board, there, mother, row), kind, occupant)
+                site, kind, occupant = board.sites[there], 0, None
+                if (words[3] >> 32) < share * 2.0**32:
+                    kind, occupant = site.kind, site.occupant
+                    site.clear()
+                return Birth(Cell(-1, row, mother.kind, there) if guest else _fill(board, there, mother, row), kind, occupant)
     return Birth()
 
 

@@ -36,7 +36,7 @@ LIMIT = 3.0
 MANY, FEW = 20_000, 200
 PAIRED = [
     CarTParameters(
-        costimulation="cd28", speed=0, kill_probability=KILL, activation_probability=0, exhaustion_per_kill=0,
+        costimulation="cd28", speed=0, contact_rate=1, kill_probability=KILL, activation_probability=0, exhaustion_per_kill=0,
         killing_density_ratio=0.001, kill_duration=(1, 1), kill_point=0, refractory=0, unproductive_duration=(1, 1),
     )
 ]  # fmt: skip
