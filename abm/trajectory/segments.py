@@ -29,9 +29,7 @@ class _Gathered:
     """The frames of one series in the open segment."""
 
     flat: bool
-    ticks: list[int] = field(default_factory=list)
-    rows: list[int] = field(default_factory=list)
-    content: dict[str, list[Any]] = field(default_factory=dict)
+    frames: list[tuple[int, Content]] = field(default_factory=list)
 
 
 class Segment:
@@ -50,7 +48,7 @@ class Segment:
         self.last_tick = BEFORE_ALL
 
     def __bool__(self) -> bool:
-        return bool(self._series)
+        return any(gathered.frames for gathered in self._series.values())
 
     def add(self, series: str, tick: int, content: Content, *, flat: bool) -> None:
         """Add one frame.
@@ -67,13 +65,9 @@ class Segment:
             Whether the arrays are rows of the frame (cells) or the frame is one entry.
         """
         gathered = self._series.setdefault(series, _Gathered(flat))
-        gathered.ticks.append(tick)
-        for name, value in content.items():
-            gathered.content.setdefault(name, []).append(value)
-            self.bytes += len(value) + 16 if isinstance(value, str) else value.nbytes
-        if flat:
-            gathered.rows.append(max((len(value) for value in content.values()), default=0))
-        self.bytes += 16
+        # In one step: a signal that interrupts it leaves a whole frame or none.
+        gathered.frames.append((tick, content))
+        self.bytes += 16 + sum(len(value) + 16 if isinstance(value, str) else value.nbytes for value in content.values())
         self.last_tick = max(self.last_tick, tick)
 
     def image(self, number: int) -> memoryview:
@@ -82,17 +76,20 @@ class Segment:
         with h5py.File(memory, "w", libver=LIBVER) as file:
             mark(file, {"segment": number})
             for path, gathered in self._series.items():
-                self._write(file.create_group(path), path, gathered)
+                if gathered.frames:
+                    self._write(file.create_group(path), path, gathered)
         return memory.getbuffer()
 
     def _write(self, group: h5py.Group, path: str, gathered: _Gathered) -> None:
-        ticks = np.array(gathered.ticks, dtype="<i8")
+        ticks = np.array([tick for tick, _ in gathered.frames], dtype="<i8")
         datasets: dict[str, NDArray[Any]] = {"tick": ticks, "time": ticks / TICKS_PER_HOUR}
         frame_rows = 1
         if gathered.flat:
-            datasets["frame_offset"] = np.concatenate(([0], np.cumsum(gathered.rows))).astype("<i8")
-            frame_rows = max(1, sum(gathered.rows) // len(gathered.rows))
-        for name, values in gathered.content.items():
+            rows = [max((len(value) for value in content.values()), default=0) for _, content in gathered.frames]
+            datasets["frame_offset"] = np.concatenate(([0], np.cumsum(rows))).astype("<i8")
+            frame_rows = max(1, sum(rows) // len(rows))
+        for name in gathered.frames[0][1]:
+            values: list[Any] = [content[name] for _, content in gathered.frames]
             if isinstance(values[0], str):
                 datasets[name] = np.array(values, dtype=object)
             else:
