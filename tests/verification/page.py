@@ -47,7 +47,10 @@ $ make verify
 which takes about twenty minutes. Each check states its test and how often a faultless simulator would fail it if
 the seeds were drawn anew; with the fixed seeds used it holds always or never. *SE* is the standard error of what was found. In
 the last column of a table stands what is allowed; *reported* means that the figure is told but nothing is demanded of it.
-Together the checks would raise a false alarm in about one of ten sessions with fresh seeds.
+Together the checks would raise a false alarm in at most about one of five sessions with fresh seeds.
+
+The tests of the package compare what the checks claim with this page, but not its figures with the model of the day: after a
+change of the model the page is to be written anew.
 
 **What this is not.** Verification shows that the simulator does what its rules say. It does not show that the rules are those
 of a patient: that is validation, by comparison with trials. No check here uses clinical data.

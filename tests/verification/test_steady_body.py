@@ -94,7 +94,7 @@ def test_health(report: Report) -> None:
     source="rate as declared (Br J Haematol 1997;98:999).",
     test="from 2 % of the marrow, 24³ sites, 30 days, 8 seeds: rate from the blasts of the body on days 0 and 30, "
     "within 10 % of the net rate.",
-    false_alarm="below 1e-3.",
+    false_alarm="about 0.03: waiting divisions cost some 6 %, and the standard error of 8 seeds is 2 %.",
     limits="the rate is that of uncrowded tissue; in marrow with 15 % voids a few of the divisions wait, so that a little less than the "
     "declared rate is expected.",
 )
