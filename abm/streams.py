@@ -49,6 +49,7 @@ class Stream(IntEnum):
     GUEST_WALK = 17
     CSF = 18
     TREATMENT = 19
+    ROOM = 20
     NEUROTOXICITY = 23
 
 

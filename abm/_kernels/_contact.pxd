@@ -32,6 +32,20 @@ cdef inline int32_t first_guest(world_t* p, int32_t site) noexcept nogil:
     return left
 
 
+cdef inline bint can_meet(world_t* p, int32_t row, int32_t target) noexcept nogil:
+    return p.is_target[p.product[row] * 256 + p.s_kind[target]] and not p.s_flags[target] & LOCKED
+
+
+cdef inline bint meets_guests(world_t* p, int32_t row, int32_t site) noexcept nogil:
+    # The mark of a site says that guests stand there, not whether this product knows them.
+    cdef int32_t i = first_guest(p, site)
+    while i < p.n_guests and p.guest_site[i] == site:
+        if can_meet(p, row, p.guest_row[i]):
+            return True
+        i += 1
+    return False
+
+
 cdef inline void work_off(world_t* p, int32_t row, int64_t* counts) noexcept nogil:
     # the bound target dies; it is the occupant of the contact site, or a guest there
     cdef int32_t site = p.contact_site[row], target = p.occupant[site], i
@@ -140,7 +154,7 @@ cdef inline void touch(
             i = first_guest(p, site)
             while i < p.n_guests and p.guest_site[i] == site:
                 target = p.guest_row[i]
-                if is_target[p.s_kind[target]] and not p.s_flags[target] & LOCKED:
+                if can_meet(p, row, target):
                     busy += meet(p, row, target, nth, tick, True, counts)
                     nth += 1
                 i += 1

@@ -41,7 +41,7 @@ from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from abm._kernels._contact cimport touch, work_off
+from abm._kernels._contact cimport meets_guests, touch, work_off
 from abm._kernels._lattice cimport neighbour
 from abm._kernels._philox cimport below, philox, words_t
 from abm._kernels._world cimport (
@@ -128,11 +128,15 @@ cdef inline uint8_t propose(
     # `there` is the site that is tested, in `direction`, or -1 behind a wall.
     cdef const double* q = p.parameters + p.product[row] * WIDTH
     cdef const uint8_t* is_target = p.is_target + p.product[row] * 256
+    cdef uint8_t contact
     if there >= 0 and is_target[p.site_code[there]]:
-        if chance(low(w.w0), q[TEST]) and chance(high(w.w2), q[BIND]):
+        contact = CONTACT if is_target[p.site_code[there] & (KIND_MASK | BOUND)] else CONTACT_GUESTS
+        if chance(low(w.w0), q[TEST]) and chance(high(w.w2), q[BIND]) and (
+            contact == CONTACT or meets_guests(p, row, there)
+        ):
             destination[0] = there
             keep_smallest(&p.claim[there], ticket, p.shared)
-            return CONTACT if is_target[p.site_code[there] & (KIND_MASK | BOUND)] else CONTACT_GUESTS
+            return contact
     if not chance(high(w.w1), q[KEEP]):
         p.heading[row] = <uint8_t>direction
     if not chance(low(w.w1), q[MOVE]):

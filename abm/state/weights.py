@@ -213,7 +213,7 @@ def arrive(
 ) -> Array:
     """Move whole agents to another place, cut up where they exceed its S, and book them.
 
-    In a lattice an agent of S cells becomes full if its site is void, the oldest uid first; any other
+    In a lattice an agent of S cells becomes full if its site is void, one by lot of several; any other
     is a guest there, as are the further pieces of one that was cut.
 
     Parameters

@@ -10,6 +10,7 @@ import numpy as np
 from abm._kernels import _census
 from abm.state.columns import GUEST, LOCKED, NEVER, Array
 from abm.state.kinds import GUESTS_BIT, KIND_BITS, VOID
+from abm.streams import Stream
 
 if TYPE_CHECKING:
     from abm.state.places import Place
@@ -34,7 +35,7 @@ def guests_of(state: State, table_name: str, place: Place) -> Array:
 
 
 def take_voids(state: State, place: Place, agents: dict[str, Array]) -> None:
-    """Make full agents of the guests of weight S that stand on a void, the oldest uid on each.
+    """Make full agents of the guests of weight S that stand on a void; where there are several, one by lot.
 
     Parameters
     ----------
@@ -57,7 +58,8 @@ def take_voids(state: State, place: Place, agents: dict[str, Array]) -> None:
     ordered = np.concatenate(found, axis=1)
     if ordered.shape[1] == 0:
         return
-    ordered = ordered[:, np.lexsort((ordered[1], ordered[0]))]
+    lots = state.draws.uniform(Stream.ROOM, state.tick, ordered[1])
+    ordered = ordered[:, np.lexsort((lots, ordered[0]))]
     sites, first = np.unique(ordered[0], return_index=True)
     _, _, numbers, rows, kinds = ordered[:, first]
     lattice.site_code[sites] = (lattice.site_code[sites] & GUESTS_BIT) | kinds.astype(np.uint8)

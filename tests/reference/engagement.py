@@ -197,8 +197,9 @@ class Block:
         if there is not None and tests:
             site = self.board.sites[there]
             is_target = site.kind in product.targets and not site.bound
-            if is_target or site.guests:
-                return Wish(cell, there, True, site.occupant if is_target else None)  # type: ignore[arg-type]
+            wish = Wish(cell, there, True, site.occupant if is_target else None)  # type: ignore[arg-type]
+            if self.candidates(wish):
+                return wish
         if not chance(high(words[1]), q["keep"]):
             cell.heading = 2 * axis + (way > 0)
         if not chance(low(words[1]), q["move"]):
