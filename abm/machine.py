@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is left of the machine's memory and disks, for a process that may be confined to a part of it."""
+"""Threads, and what is left of the machine's memory and disks, for a process that may be confined to a part of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,23 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from abm.errors import InputError
+from abm.errors import InputError, shown
+
+MOST_THREADS = 256
+"""Threads that a run may have."""
+
+
+def number_of_threads(wanted: int | None) -> int:
+    """Return the threads that a run takes: as many as wanted, or else all cores.
+
+    Raises
+    ------
+    InputError
+        Not between 1 and :data:`MOST_THREADS`.
+    """
+    if wanted is not None and not 1 <= wanted <= MOST_THREADS:
+        raise InputError(f"threads: must be between 1 and {MOST_THREADS}, got {shown(wanted)}")
+    return wanted or min(os.cpu_count() or 1, MOST_THREADS)
 
 
 def free_memory(root: Path = Path("/")) -> float:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +12,8 @@ import mesa
 from abm import provenance, sizing
 from abm.agents import ColumnarAgents
 from abm.assembly import build_schedule, build_state
-from abm.errors import InputError, RunError, shown
-from abm.machine import free_memory, require_disk
+from abm.errors import InputError, RunError
+from abm.machine import free_memory, number_of_threads, require_disk
 from abm.observables import observe, observe_all
 from abm.recording import Recorder, header_parts
 from abm.scenario import Scenario, ScenarioFile, resolved_text
@@ -27,7 +26,6 @@ from abm.units import TICKS_PER_DAY, TICKS_PER_HOUR
 
 MOST_DAYS = 2800
 """Also the bound of a scenario's `duration`."""
-MOST_THREADS = 256
 Watcher = Callable[["TherapyModel"], None]
 
 
@@ -102,9 +100,7 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
         self.scenario = scenario.scenario
         self.run_seed = self.scenario.seed if seed is None else seed
         super().__init__(seed=self.run_seed)
-        if threads is not None and not 1 <= threads <= MOST_THREADS:
-            raise InputError(f"threads: must be between 1 and {MOST_THREADS}, got {shown(threads)}")
-        self.threads = threads or min(os.cpu_count() or 1, MOST_THREADS)
+        self.threads = number_of_threads(threads)
         self._texts = scenario
         free = free_memory()
         sizing.require_memory(self.scenario, free)

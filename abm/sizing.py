@@ -20,6 +20,7 @@ from abm.celltypes.seeding import FEWEST_AGENTS
 from abm.errors import InputError, spelled
 from abm.machine import free_memory, size_text
 from abm.processes.leukaemia import CLONES_AT_START, MOST_CLONES
+from abm.trajectory.writer import SEGMENT_BYTES, SEGMENT_SECONDS
 from abm.treatments.infusion import CarTInfusion
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ BYTES_PER_SITE = 40
 BYTES_PER_AGENT = 110
 """48 (cells that sit) or 60 (cells that walk), up to a quarter more that the tables grow ahead, and the
 columns that are sorted when cells are recorded."""
-SEGMENT_BYTES = 32e6
-SEGMENT_SECONDS = 30.0
-"""A segment of a trajectory is written when it is so large or so old."""
 SEGMENT_COPIES = 2
 """Frames in memory, and the file made of them there."""
 BYTES_PER_ROW_IN_MEMORY = 7e3

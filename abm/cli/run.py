@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from abm.cli.options import Command, Overwrite, Quiet, Set
+from abm.machine import MOST_THREADS
 
 _EXAMPLES = """\b
 Examples:
@@ -24,11 +25,10 @@ def _run(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The trajectory to write (.h5).")],
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed, in place of the scenario's.")] = None,
     threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Threads, 256 at most; all cores if not given. Any number gives the same result.")
+        int | None,
+        typer.Option(min=1, max=MOST_THREADS, metavar="N", help="Threads; all cores if not given. Any number gives the same result."),
     ] = None,
-    until: Annotated[
-        float | None, typer.Option(min=0, metavar="DAYS", help="Day to end at, in place of the scenario's.")
-    ] = None,
+    until: Annotated[float | None, typer.Option(min=0, metavar="DAYS", help="Day to end at, in place of the scenario's.")] = None,
     settings: Set = None,
     replicates: Annotated[int, typer.Option(min=1, metavar="N", help="Runs of the scenario, each with a seed of its own.")] = 1,
     overwrite: Overwrite = False,

@@ -187,7 +187,9 @@ def compartments_shown(trajectory: Trajectory, wanted: Sequence[str] | None) -> 
     names = list(trajectory.header.compartments)
     seen = [name for name in names if len(trajectory.views(name))]
     if not seen:
-        raise InputError(f"{trajectory.path}: has no views to show; let the scenario record views")
+        if trajectory.status == "finished":
+            raise InputError(f"{trajectory.path}: has no views to show; let the scenario record views")
+        raise InputError(f"{trajectory.path}: has no views to show yet; the run is {trajectory.status}")
     for name in wanted or ():
         if name not in seen:
             why = "has no views in this trajectory" if name in names else "is no compartment of this trajectory"

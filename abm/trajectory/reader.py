@@ -52,6 +52,11 @@ class Trajectory:
         """
         return cls(path)
 
+    def __repr__(self) -> str:
+        if self._closed:
+            return f"Trajectory({str(self.path)!r}, closed)"
+        return f"Trajectory({str(self.path)!r}, {self.status}, {self.duration_days:g} days)"
+
     @property
     def header(self) -> Header:
         """The header of the run."""

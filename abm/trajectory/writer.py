@@ -37,12 +37,20 @@ from abm.trajectory.schema import (
 )
 from abm.trajectory.segments import Content, Segment, segment_path
 
+SEGMENT_BYTES = 32e6
+"""Size at which a segment is closed, before compression."""
+SEGMENT_SECONDS = 30.0
+"""Age at which a segment is closed [s of wall time]."""
+FIRST_SECONDS = 2.0
+"""Age of the first segment; each further one may grow twice as old, so that a short run has little to lose."""
+
 
 class TrajectoryWriter:
     """Record a run; whatever happens to it, every acknowledged frame can be read.
 
     Frames are gathered in memory and acknowledged when their segment is on the disk: when it holds
-    ``segment_bytes`` or is ``segment_seconds`` old at the first frame of a new tick, or at :meth:`flush`.
+    ``segment_bytes`` or is ``segment_seconds`` old (the first ones younger) at the first frame of a new
+    tick, or at :meth:`flush`.
     So a run that was cut short shows whole ticks. As a context manager, a clean exit calls
     :meth:`finish`, an exception :meth:`abort`.
 
@@ -72,8 +80,8 @@ class TrajectoryWriter:
         path: str | Path,
         header: Header,
         *,
-        segment_bytes: float = 32e6,
-        segment_seconds: float = 30.0,
+        segment_bytes: float = SEGMENT_BYTES,
+        segment_seconds: float = SEGMENT_SECONDS,
         overwrite: bool = False,
     ) -> None:
         self.path = Path(path).resolve()
@@ -326,7 +334,8 @@ class TrajectoryWriter:
         self._check_open()
         self._consistency.check(series, tick, content, flat=flat)
         now = time.monotonic()
-        due = self._segment.bytes >= self._segment_bytes or now - self._opened >= self._segment_seconds
+        oldest = min(self._segment_seconds, FIRST_SECONDS * 2.0 ** min(self._number, 9))
+        due = self._segment.bytes >= self._segment_bytes or now - self._opened >= oldest
         if self._segment and due and tick > self._segment.last_tick:
             self.flush()
         if not self._segment:

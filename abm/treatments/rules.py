@@ -23,6 +23,8 @@ OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     "<": operator.lt,
 }
+CELLS_OF = "cells_"
+"""Begins the observables that count the cells of one kind in one compartment."""
 EXAMPLE = "'crs_grade >= 3' or 'il6 > 500 for 12 h'"
 MAX_LENGTH = 200
 LONGEST = 8760.0
@@ -68,7 +70,9 @@ class Rule:
             It does not; the message lists those that do and names the nearest.
         """
         if self.observable not in names:
-            known = f"nearest: {nearest(self.observable, names)!r}; known: {', '.join(sorted(names))}"
+            numbers = sum(name.startswith(CELLS_OF) for name in names)
+            others = ", ".join(sorted(name for name in names if not name.startswith(CELLS_OF)))
+            known = f"nearest: {nearest(self.observable, names)!r}; known: {others} and {numbers} {CELLS_OF}<kind>_<compartment>"
             raise ValueError(f"unknown observable {shown(self.observable)}; {known if names else 'this run has none'}")
 
 

@@ -185,7 +185,10 @@ def _descend(spot: Spot, steps: Steps) -> Spot:
 
 def _wrong(spot: Spot) -> Problem:
     words = expected(spot.annotation, spot.field)
-    return Problem(spot.position, spot.path, f"must be {words}, got {_got(spot, choices(spot.annotation))}")
+    given = _got(spot, choices(spot.annotation))
+    if isinstance(spot.value, float) and spot.value.is_integer() and "whole number" in words:
+        given = repr(spot.value)  # 1e3 is no whole number to YAML
+    return Problem(spot.position, spot.path, f"must be {words}, got {given}")
 
 
 def _tags(spot: Spot) -> list[Any]:
