@@ -87,7 +87,7 @@ def search_times(edge: int, product: CarTParameters, seed: int) -> Array:
 
 def samples(edge: int, speed: float, persistence: float) -> Array:
     product = CarTParameters(
-        costimulation="cd28", speed=speed, persistence=persistence, kill_probability=0, activation_probability=1,
+        costimulation="cd28", speed=speed, contact_rate=1, persistence=persistence, kill_probability=0, activation_probability=1,
         activation_density=1, activation_lag=0, unproductive_duration=(600, 600),
     )  # fmt: skip
     return np.concatenate([search_times(edge, product, seed) for seed in range(1, RUNS + 1)])
