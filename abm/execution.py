@@ -18,13 +18,12 @@ from abm.model import TherapyModel, check_end
 from abm.playback.phrases import figure
 from abm.playback.summary import summarise
 from abm.progress import Progress
-from abm.scenario import ScenarioFile, read_scenario
+from abm.scenario import MAX_SEED, ScenarioFile, read_scenario
 from abm.sizing import estimate
 from abm.trajectory import Trajectory, check_room
 
 SEED_STRIDE = 1_000_003
 """Replicate k runs with seed + k times this prime: neighbouring seeds of a user stay apart."""
-MAX_SEED = 2**63 - 1
 MOST_REPLICATES = 10_000
 
 

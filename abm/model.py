@@ -8,15 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import mesa
+import numpy as np
 
 from abm import provenance, sizing
 from abm.agents import ColumnarAgents
 from abm.assembly import build_schedule, build_state
-from abm.errors import InputError, RunError
+from abm.errors import InputError, RunError, shown
 from abm.machine import free_memory, number_of_threads, require_disk
 from abm.observables import observe, observe_all
 from abm.recording import Recorder, header_parts
-from abm.scenario import Scenario, ScenarioFile, resolved_text
+from abm.scenario import MAX_SEED, Scenario, ScenarioFile, resolved_text
 from abm.state.kinds import KINDS
 from abm.state.places import PLACE_NAMES
 from abm.state.state import State
@@ -48,6 +49,19 @@ def check_end(end: float, now: float) -> None:
         raise InputError(f"the run must end by day {MOST_DAYS}, got day {end:g}")
     if end <= now:
         raise InputError(f"the run must end after day {now:g}, where it stands, got day {end:g}")
+
+
+def checked_seed(seed: int) -> int:
+    """Return a seed that can be used.
+
+    Raises
+    ------
+    InputError
+        Not a whole number from 0 to 2**63 - 1.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed <= MAX_SEED:
+        raise InputError(f"seed: must be a whole number between 0 and {MAX_SEED}, got {shown(seed)}")
+    return int(seed)
 
 
 class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa has no types
@@ -98,7 +112,7 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
         if isinstance(scenario, Scenario):
             scenario = ScenarioFile(scenario, resolved_text(scenario), "")
         self.scenario = scenario.scenario
-        self.run_seed = self.scenario.seed if seed is None else seed
+        self.run_seed = self.scenario.seed if seed is None else checked_seed(seed)
         super().__init__(seed=self.run_seed)
         self.threads = number_of_threads(threads)
         self._texts = scenario

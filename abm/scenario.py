@@ -38,6 +38,7 @@ from abm.units import TICKS_PER_HOUR, OneLine, Parameters, from_base, located, q
 from abm.yamlfile import dump, load
 
 FORMAT: Literal[1] = 1
+MAX_SEED = 2**63 - 1
 
 
 class PopulationParameters(Parameters):
@@ -60,7 +61,7 @@ class Scenario(Parameters):
     name: OneLine = Field(min_length=1, max_length=200, description="short name, shown in titles")
     description: str = Field("", description="what the scenario is about")
     source: str = Field("", description="where its numbers are from")
-    seed: int = Field(1, ge=0, le=2**63 - 1, description="seed of every random draw")
+    seed: int = Field(1, ge=0, le=MAX_SEED, description="seed of every random draw")
     duration: float = quantity(
         60, "d", bounds=(0.01, 2800), about="day at which the run ends",
         source="scenario",

@@ -348,6 +348,6 @@ def _bounded(value: Any, unit: str, bounds: tuple[float, float]) -> float:
     if not low <= number <= high:
         meant = ""
         if isinstance(value, str) and canonical_unit(_NUMBER.sub("", value.strip(), count=1)) != unit:
-            meant = f", which is {spelled(number)} {unit}"
+            meant = f", which is {spelled(number)}" + ("" if unit == "1" else f" {unit}")
         raise ValueError(f"must be {range_text(low, high, unit)}, got {shown(value)}{meant}")
     return to_base(number, unit)

@@ -6,7 +6,7 @@ from abm._kernels._philox cimport philox, to_uniform, words_t
 from abm._kernels._world cimport (
     ACT, ACTIVATED, ANTIGEN, BOUND, C_ACTIVATIONS, C_CONTACTS, C_DEAD, C_KILLS, CONTACT, CYCLE4, CYCLE8,
     EFFECTOR, EXHAUSTED, EXHAUSTION, FUNCTION, GUEST, GUESTS, K_ACT, K_KILL, KILL, KILL_HIGH, KILL_LOW,
-    KILL_POINT, LAG, LOCKED, MEMORY, NEVER, REFRACTORY, RESIDENT, UNPRODUCTIVE_HIGH, UNPRODUCTIVE_LOW, WIDTH,
+    KILL_POINT, KIND_MASK, LAG, LOCKED, MEMORY, NEVER, REFRACTORY, RESIDENT, UNPRODUCTIVE_HIGH, UNPRODUCTIVE_LOW, WIDTH,
     duration, world_t,
 )
 
@@ -133,7 +133,8 @@ cdef inline void touch(
 ) noexcept nogil:
     # A contact with everything that can be a target on a site, or with one slot of a mixed place.
     # Whether the full cell is one was seen in pass 1: by now a CAR T cell that stood here may have
-    # changed places with a cell that is no target of its own product, but one of this.
+    # changed places with a cell that is no target of its own product, but one of this; or an agent
+    # that was here first may have bound or killed it.
     cdef int32_t busy = 0, nth = 0, i, target
     cdef int64_t slot
     cdef bint on_lattice = p.n_virtual == 0
@@ -147,7 +148,7 @@ cdef inline void touch(
                 nth += 1
             slot += p.n_virtual
     else:
-        if action == CONTACT:
+        if action == CONTACT and is_target[p.site_code[site] & (KIND_MASK | BOUND)]:
             busy += meet(p, row, p.occupant[site], nth, tick, True, counts)
             nth += 1
         if p.site_code[site] & GUESTS:

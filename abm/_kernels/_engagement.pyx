@@ -18,6 +18,9 @@
 #             and dies at `kill_point` of the binding. Target's side only: it dies at once. CAR T
 #             cell's side only: a ghost synapse, the target lives unlocked. With S = 1 both sides
 #             always happen.
+#             Where two agents want to touch one site in the same step, they are in each other's way
+#             in as many body cells as both stand for there: the loser of weights w and v has its
+#             contact all the same with chance 1 - v / S, after the winner. Full cells never do.
 # Mixed place Without a lattice a test meets one of `n_virtual` sites at random, over which the targets
 #             are dealt in turn: the same contact law at the same target fraction, also where light
 #             agents are more than sites. A kill there is at once (minutes do not matter where nobody
@@ -31,7 +34,8 @@
 #             guests only. A ticket is a bijection, keyed by the tick, of the cell's rank by uid, so
 #             there are no ties. Its upper bits fall from step to step, so that older ones always lose;
 #             when they have run down, the claims are cleared.
-#             Kills that fall due are worked off before pass 1 in one thread: they are few.
+#             Kills that fall due are worked off before pass 1 in one thread: they are few; so are
+#             contacts of those that lost against an agent that is not full, after pass 2.
 # Order       Draws are keyed by (uid, tick): neither rows nor threads matter. Guests are tested in
 #             the order of uid.
 # Cost        One Philox block a free cell and minute, two more a contact. Cells stand all over the
@@ -43,7 +47,7 @@ from libc.string cimport memset
 
 from abm._kernels._contact cimport meets_guests, touch, work_off
 from abm._kernels._lattice cimport neighbour
-from abm._kernels._philox cimport below, philox, words_t
+from abm._kernels._philox cimport below, philox, to_uniform, words_t
 from abm._kernels._world cimport (
     BIND, BOUND, C_STEPS, CONTACT, CONTACT_GUESTS, GUEST, GUESTS, KEEP, KIND_MASK, MOVE, REST, STEP, TEST, WIDTH,
     chance, high, low, world_t,
@@ -67,6 +71,7 @@ cdef enum:
     RANK_BITS = 26
     EPOCHS = 64      # steps between two clearings of the claims: what is left of 32 bits
     BATCH = 128
+    LOST = 128       # marks the action of a walker that lost a claim
 
 cdef extern from *:
     """
@@ -246,6 +251,36 @@ cdef void resolve_batch(
                 touch(p, row, action[i], there, s.now, counts)
 
 
+cdef void serve_losers(
+    world_t* p, const int32_t* walkers, Py_ssize_t n, const step_t* s, uint8_t* action, const int32_t* destination,
+    int64_t* counts
+) noexcept nogil:
+    # In the order of uid. The claims have been settled, so that those of the winners can tell their ranks.
+    cdef uint32_t mask = (<uint32_t>1 << RANK_BITS) - 1
+    cdef Py_ssize_t i, n_losers = 0
+    cdef int32_t row, there, winner
+    cdef words_t w
+    for i in range(n):
+        if action[i] >= CONTACT and p.claim[destination[i]] != ticket_of(i, s):
+            action[i] |= LOST
+            n_losers += 1
+    if n_losers == 0:
+        return
+    for i in range(n):
+        row = walkers[i]
+        if CONTACT <= action[i] < LOST or (action[i] == STEP and p.site[row] == destination[i] and not p.flags[row] & GUEST):
+            p.claim[destination[i]] = (s.epoch << RANK_BITS) | <uint32_t>i
+    for i in range(n):
+        if action[i] < LOST:
+            continue
+        row = walkers[i]
+        there = destination[i]
+        winner = walkers[p.claim[there] & mask]
+        w = philox(p.seed, p.contact, <uint64_t>p.uid[row], <uint64_t>s.now, 0, 0)
+        if to_uniform(w.w0) * <double>p.scale >= <double>p.weight[winner]:
+            touch(p, row, action[i] & ~LOST, there, s.now, counts)
+
+
 def run_steps(
     *,
     # the place: lattice, or mixed with n_virtual > 0 and empty lattice arrays
@@ -309,6 +344,7 @@ def run_steps(
     cdef int32_t row, there
     cdef int k
     cdef int64_t recorded = 0, capacity = killer.shape[0], block
+    cdef bint any_light = False
     cdef words_t w
     if n == 0:
         return 0
@@ -365,6 +401,7 @@ def run_steps(
         for i in range(n):
             row = walkers[i]
             engaged[row] += <uint16_t>max(min(free_at[row], p.end) - tick, 0)
+            any_light |= weight[row] < scale
         for k in range(n_steps):
             s.now = tick + k * step_ticks
             block = s.now // (<int64_t>step_ticks * EPOCHS)
@@ -391,4 +428,6 @@ def run_steps(
                     &p, &walkers[0], i * BATCH, min((i + 1) * BATCH, n), &s, &action[0], &destination[0],
                     &counts[threadid(), 0],
                 )
+            if any_light:
+                serve_losers(&p, &walkers[0], n, &s, &action[0], &destination[0], &counts[0, 0])
     return recorded

@@ -15,6 +15,7 @@ code   meaning
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -86,7 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="abm")
+        try:
+            app(args=None if arguments is None else list(arguments), prog_name="abm")
+        finally:
+            sys.stdout.flush()
     except SystemExit as end:
         if end.code == INTERRUPTED:
             _say("interrupted")
@@ -101,6 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say("abm: not enough memory")
         return AbmError.exit_code
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            _forget_output()
+            _say("abm: standard output cannot be written, no space is left there; files that were written are whole")
+            return AbmError.exit_code
         if os.environ.get(TRACEBACK, "0") not in ("", "0"):
             traceback.print_exc()
         else:
@@ -109,6 +117,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         return AbmError.exit_code
     return 0
+
+
+def _forget_output() -> None:
+    """Drop what standard output could not take, which would be tried again at the end of the process."""
+    with open(os.devnull, "w") as nowhere, suppress(OSError, io.UnsupportedOperation):
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _say(message: str) -> None:

@@ -46,7 +46,7 @@ def _play(
         playback.play(file, output, overwrite=overwrite, **options)
         return
     with Trajectory.open(file) as trajectory:
-        days = trajectory.duration_days
+        days = trajectory.last_day
     with Progress(days, output.name, quiet) as progress:
         playback.play(file, output, overwrite=overwrite, progress=progress, **options)
 

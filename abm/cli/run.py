@@ -17,6 +17,10 @@ Examples:
   abm run my.yaml -o my.h5 --seed 7 --until 28 --threads 8
   abm run my.yaml -o high.h5 --set "treatments[1].dose=3e6" --set "body.weight=40 kg"
   abm run my.yaml -o my.h5 --replicates 20      # my_000.h5 to my_019.h5
+
+\b
+Exit codes: 0 done, 2 bad input, 1 anything else; interrupted: 130 from the
+keyboard, 143 by SIGTERM, 129 by a closed terminal.
 """
 
 
@@ -28,7 +32,9 @@ def _run(
         int | None,
         typer.Option(min=1, max=MOST_THREADS, metavar="N", help="Threads; all cores if not given. Any number gives the same result."),
     ] = None,
-    until: Annotated[float | None, typer.Option(min=0, metavar="DAYS", help="Day to end at, in place of the scenario's.")] = None,
+    until: Annotated[
+        float | None, typer.Option(min=0, metavar="DAYS", help="Day to end at, in place of the scenario's; to the next ten minutes.")
+    ] = None,
     settings: Set = None,
     replicates: Annotated[int, typer.Option(min=1, metavar="N", help="Runs of the scenario, each with a seed of its own.")] = 1,
     overwrite: Overwrite = False,

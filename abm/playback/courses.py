@@ -121,8 +121,10 @@ def _marrow(table: _Table) -> Panel:
     if "cells_background_marrow" in table.observables:
         total = table.values(*(f"cells_{kind['name']}_marrow" for kind in table.kinds))
     leukaemia = table.values("mrd")
-    fraction = table.values("cd19_negative_fraction")
-    negative = None if leukaemia is None or fraction is None else leukaemia * np.nan_to_num(fraction)
+    clone, blasts = table.values("cells_blast_cd19_negative_marrow"), table.values("cells_blast_marrow")
+    negative = None
+    if leukaemia is not None and clone is not None and blasts is not None:
+        negative = leukaemia * clone / np.maximum(clone + blasts, 1)
     courses = table.course("leukaemia", table.colour("blast"), leukaemia, _WIDE)
     courses += table.course("CD19-negative", table.colour("blast_cd19_negative"), negative)
     if total is not None:

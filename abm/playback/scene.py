@@ -316,7 +316,7 @@ def _scale_words(trajectory: Trajectory) -> str:
     """Say how an unfinished run ended, how large the marrow is, what a square stands for, and what pale means."""
     words = []
     if trajectory.status != "finished":
-        words.append(f"{trajectory.status} at day {trajectory.duration_days:.1f}")
+        words.append(f"{trajectory.status} at day {trajectory.last_day:.1f}")
     about = trajectory.header.compartments.get("marrow")
     if about and about["shape"]:
         sides = [size * float(about["spacing_um"]) for size in about["shape"] if size > 1 or max(about["shape"]) == 1]

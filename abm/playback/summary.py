@@ -154,11 +154,11 @@ def _relapse_words(courses: Courses, day: float) -> str:
 
 
 def _antigen(courses: Courses, day: float) -> str:
-    """Tell of which antigen the leukaemia is on a day; nothing if that was not recorded."""
-    negative = courses.at("cd19_negative_fraction", day)
-    if negative is None:
+    """Tell of which antigen the leukaemia of the marrow is on a day; nothing if that was not recorded."""
+    negative, positive = (courses.at(f"cells_{kind}_marrow", day) for kind in ("blast_cd19_negative", "blast"))
+    if negative is None or positive is None or negative + positive <= 0:
         return ""
-    return "CD19-negative" if negative > _NEGATIVE else "CD19-positive"
+    return "CD19-negative" if negative / (negative + positive) > _NEGATIVE else "CD19-positive"
 
 
 def _negative_clone(courses: Courses) -> list[Finding]:

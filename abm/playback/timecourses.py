@@ -204,6 +204,6 @@ def panels_of(trajectory: Trajectory) -> tuple[list[Panel], list[Treatment], Tim
     """Read what a figure of time courses shows: its panels, treatments and time axis."""
     observables = trajectory.observables
     days = observables.index.to_numpy(dtype=float)
-    first, last = (float(days[0]), float(days[-1])) if len(days) else (0.0, trajectory.duration_days)
+    first, last = (float(days[0]), float(days[-1])) if len(days) else (0.0, trajectory.last_day)
     panels = course_panels(observables, trajectory.header.kinds)
     return panels, treatments_given(trajectory.events), TimeAxis(first, last)

@@ -21,7 +21,7 @@ def describe(trajectory: Trajectory, source: Source) -> str:
         ("status", ": ".join(filter(None, (trajectory.status, trajectory.reason)))),
         ("scenario", str(made.get("scenario", "(no name)"))),
         ("made by", _origin(made)),
-        ("recorded", f"{trajectory.duration_days:.4g} days"),
+        ("recorded", f"day {trajectory.first_day:.4g} to {trajectory.last_day:.4g}" if source.series else "nothing yet"),
     ]
     if trajectory.noted_digest:
         lines.append(("digest", trajectory.noted_digest))

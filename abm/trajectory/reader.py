@@ -55,7 +55,7 @@ class Trajectory:
     def __repr__(self) -> str:
         if self._closed:
             return f"Trajectory({str(self.path)!r}, closed)"
-        return f"Trajectory({str(self.path)!r}, {self.status}, {self.duration_days:g} days)"
+        return f"Trajectory({str(self.path)!r}, {self.status}, day {self.first_day:.4g} to {self.last_day:.4g})"
 
     @property
     def header(self) -> Header:
@@ -99,8 +99,13 @@ class Trajectory:
         return self._source.index.digest
 
     @property
-    def duration_days(self) -> float:
-        """Time of the last record so far [d]."""
+    def first_day(self) -> float:
+        """Day of the first record [d]; 0 before it."""
+        return min((int(series.ticks[0]) for series in self._source.series.values()), default=0) / TICKS_PER_DAY
+
+    @property
+    def last_day(self) -> float:
+        """Day of the last record so far [d]; 0 before the first."""
         return max((int(series.ticks[-1]) for series in self._source.series.values()), default=0) / TICKS_PER_DAY
 
     @property

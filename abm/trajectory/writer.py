@@ -308,7 +308,7 @@ class TrajectoryWriter:
         except RunError as error:
             known = "all frames" if self._safe_tick == BEFORE_ALL else f"frames after {day_text(self._safe_tick)}"
             lost = f"{known} are lost ({error})"
-            reason = reason if str(error) == reason else f"{reason}; {lost}"
+            reason = reason if reason.endswith(str(error)) else f"{reason}; {lost}"
         self._closed = True
         free_reserve(parts_folder(self.path))
         try:

@@ -70,10 +70,11 @@ class Rule:
             It does not; the message lists those that do and names the nearest.
         """
         if self.observable not in names:
-            numbers = sum(name.startswith(CELLS_OF) for name in names)
-            others = ", ".join(sorted(name for name in names if not name.startswith(CELLS_OF)))
-            known = f"nearest: {nearest(self.observable, names)!r}; known: {others} and {numbers} {CELLS_OF}<kind>_<compartment>"
-            raise ValueError(f"unknown observable {shown(self.observable)}; {known if names else 'this run has none'}")
+            known = sorted(name for name in names if not name.startswith(CELLS_OF))
+            if len(known) < len(names):
+                known.append(f"{CELLS_OF}<kind>_<compartment>")
+            told = f"nearest: {nearest(self.observable, names)!r}; known: {', '.join(known)}" if names else "this run has none"
+            raise ValueError(f"unknown observable {shown(self.observable)}; {told}")
 
 
 def parse_rule(text: str) -> Rule:

@@ -187,7 +187,7 @@ def _wrong(spot: Spot) -> Problem:
     words = expected(spot.annotation, spot.field)
     given = _got(spot, choices(spot.annotation))
     if isinstance(spot.value, float) and spot.value.is_integer() and "whole number" in words:
-        given = repr(spot.value)  # 1e3 is no whole number to YAML
+        given += " (with an exponent or a point, which makes a decimal number in YAML)"
     return Problem(spot.position, spot.path, f"must be {words}, got {given}")
 
 

@@ -169,6 +169,14 @@ class Block:
                 assert self.board is not None
                 self.board.exchange(wish.cell.site, wish.where)
                 self.counts["steps"] += 1
+        for wish in wishes:
+            if wish.touches and served[wish.where] is not wish.cell and self.passes(wish.cell, served[wish.where], tick):
+                self.touch(wish, tick)
+
+    def passes(self, loser: CarT, winner: CarT, tick: int) -> bool:
+        """Tell whether a cell that lost a site has its contact all the same: both stand for cells that seldom meet."""
+        word = philox(self.seed, Stream.CONTACT, loser.uid, tick, 0, 0)[0]
+        return self.weighted and to_uniform(word) * self.scale >= winner.weight
 
     def end_synapse(self, cell: CarT) -> None:
         assert self.board is not None
@@ -216,8 +224,8 @@ class Block:
         product = self.products[wish.cell.product]
         assert product is not None
         others = self.slots[wish.where] if self.board is None else self.guests.get(wish.where, [])
-        found = [wish.target] if wish.target is not None else []
-        return found + [one for one in others if one.kind in product.targets and not one.locked]
+        full = [wish.target] if wish.target is not None else []
+        return [one for one in (*full, *others) if one.kind in product.targets and not one.locked]
 
     def touch(self, wish: Wish, tick: int) -> None:
         busy = [self.meet(wish.cell, target, nth, tick) for nth, target in enumerate(self.candidates(wish))]

@@ -171,6 +171,28 @@ def test_the_right_law_is_not_rejected_by_the_small_sample() -> None:
     assert np.abs(scores).max() < LIMIT
 
 
+def contacts_per_agent(n: int, weight: int, seed: int) -> float:
+    """Return the contacts of a minute in a dense block, of ``n`` CAR T agents that stand for ``n * weight`` cells."""
+    state = empty_state((12, 12, 12), (True,) * 3, seed=seed, scale=100)
+    light = weight < 100
+    rng = np.random.default_rng(seed)
+    sites = np.arange(12**3)
+    here = rng.choice(sites, size=n, replace=light)
+    add(state, CAR_T, here, weight=weight, flags=int(GUEST) if light else 0, **EFFECTOR)
+    open_sites = sites if light else np.setdiff1d(sites, here)
+    add(state, BLAST, np.sort(rng.permutation(open_sites)[: int(0.9 * len(sites))]), cd19=DENSE)
+    engagement(PAIRED).run(state)
+    return float(state.body["contacts_marrow"][0]) / n
+
+
+def test_light_agents_are_no_more_in_each_others_way_than_the_cells_they_stand_for() -> None:
+    """The same 4,000 body cells as 40 full agents or 400 light ones; with one contact to a site, light ones would lose 10 %."""
+    full, light = (np.array([contacts_per_agent(n, weight, seed) for seed in range(100)]) for n, weight in ((40, 100), (400, 10)))
+    error = np.hypot(full.std(ddof=1), light.std(ddof=1)) / 10
+    assert error < 0.01
+    assert abs(light.mean() - full.mean()) < LIMIT * error
+
+
 # --- well mixed ------------------------------------------------------------------------------------
 
 P_KILL = 0.35

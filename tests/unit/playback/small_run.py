@@ -13,7 +13,7 @@ from abm.trajectory import Trajectory
 
 OBSERVABLES = {
     "mrd": "1",
-    "cd19_negative_fraction": "1",
+    "cells_blast_cd19_negative_marrow": "cells",
     "car_t_blood": "cells/µL",
     "b_cells_blood": "cells/µL",
     "crs_signal": "pg/mL",

@@ -27,12 +27,18 @@ def lines(summary: Summary) -> dict[str, list[str]]:
     }
 
 
+def clones(negative: np.ndarray) -> dict[str, np.ndarray]:
+    """Blasts of the marrow, of which a part is CD19-negative."""
+    return {"cells_blast_marrow": 1e6 * (1 - negative), "cells_blast_cd19_negative_marrow": 1e6 * negative}
+
+
 def remission_and_relapse() -> pd.DataFrame:
     mrd = np.select([DAYS < 10, DAYS < 50], [0.5, 2e-5], 0.3)
     return frame(
         mrd=mrd,
         cd19_negative_fraction=np.where(DAYS < 50, 1e-6, 0.995),
         cells_blast_cd19_negative_marrow=np.where(DAYS < 50, 1000.0, 2e10),
+        cells_blast_marrow=np.where(DAYS < 50, 1e9, 1e8),
         cells_blast_cd19_negative_periphery=np.where(DAYS < 50, 200.0, 0.0),
         car_t_blood=500 * np.exp(-np.abs(DAYS - 12) / 3),
         car_t_percent_cd3=70 * np.exp(-np.abs(DAYS - 12) / 5),
@@ -100,7 +106,7 @@ def test_neurotoxicity_is_told_where_it_was_recorded() -> None:
 
 def test_remission_without_mrd_negativity_and_regrowth() -> None:
     mrd = np.select([DAYS < 7, DAYS < 40], [0.6, 2e-3], 0.7)
-    told = lines(summarise(frame(mrd=mrd, cd19_negative_fraction=np.where(DAYS < 20, 0.0, 1.0)), "P"))
+    told = lines(summarise(frame(mrd=mrd, **clones(np.where(DAYS < 20, 0.0, 1.0))), "P"))
     marrow = "Leukaemia in the marrow: "
     assert told[marrow + "blasts below 5 % (remission)"] == ["first", "7"]
     assert told[marrow + "blasts above 5 % again"] == ["the leukaemia is back, CD19-negative", "40"]
@@ -109,6 +115,13 @@ def test_remission_without_mrd_negativity_and_regrowth() -> None:
     assert "relapse" not in str(list(told))
     never = lines(summarise(frame(mrd=0.6), "P"))
     assert not any("5 %" in what for what in never)
+
+
+def test_the_antigen_told_is_that_of_the_marrow() -> None:
+    """CSF full of CD19+ blasts must not hide what is left in a cleared marrow."""
+    negative = np.where(DAYS < 20, 0.0, 0.9)
+    told = lines(summarise(frame(mrd=2e-5, cd19_negative_fraction=1e-3, blasts_csf=50.0, **clones(negative)), "P"))
+    assert told["Leukaemia in the marrow: MRD at end"] == ["negative; blasts left are CD19-negative", "90"]
 
 
 def test_health_has_no_remission() -> None:

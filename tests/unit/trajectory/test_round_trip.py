@@ -24,7 +24,7 @@ def test_header_comes_back(trajectory, header):
     assert trajectory.header == header
     assert trajectory.scenario_text == header.scenario
     assert trajectory.provenance == header.provenance
-    assert trajectory.duration_days == TICKS[-1] / 5760
+    assert (trajectory.first_day, trajectory.last_day) == (TICKS[0] / 5760, TICKS[-1] / 5760)
 
 
 def test_observables_come_back(trajectory, content):
@@ -225,7 +225,7 @@ def test_empty_run_and_empty_frames(tmp_path, header):
     with TrajectoryWriter(tmp_path / "no_cells.h5", header) as writer:
         writer.cells(0, "csf", {"uid": np.empty(0, np.int64), "kind": np.empty(0, np.uint8)})
     empty = Trajectory.open(tmp_path / "empty.h5")
-    assert (empty.status, empty.duration_days, empty.events, empty.fields) == ("finished", 0, [], {})
+    assert (empty.status, empty.last_day, empty.events, empty.fields) == ("finished", 0, [], {})
     assert len(empty.views("marrow")) == len(empty.observables) == len(empty.observable("il6")[1]) == 0
     assert "finished" in empty.describe()
     cells = Trajectory.open(tmp_path / "no_cells.h5").cells("csf", kind="car_t")

@@ -120,7 +120,8 @@ def test_a_whole_file() -> None:
         (
             "seed: 20140210",
             "seed: 1e6",
-            "x.yaml:3:7: seed: must be a whole number between 0 and 9223372036854775807, got 1000000.0",
+            "x.yaml:3:7: seed: must be a whole number between 0 and 9223372036854775807, got 1e6 "
+            "(with an exponent or a point, which makes a decimal number in YAML)",
         ),
         (
             "seed: 20140210",
