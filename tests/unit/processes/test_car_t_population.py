@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from abm.celltypes.car_t import CAR_T, CarTParameters, Programme
+from abm.celltypes.car_t import CAR_T, MOST_DRUG_DEATH, CarTParameters, Programme
 from abm.processes.car_t_population import CarTPopulation
 from abm.state.columns import NEVER
 from abm.state.places import MARROW, PERIPHERY
@@ -69,6 +69,15 @@ def test_a_drug_adds_to_the_death_rate() -> None:
     assert abs(len(of(state, "uid")) - N * survival) < 4 * np.sqrt(N * survival * (1 - survival))
 
 
+def test_drugs_add_no_more_than_the_most() -> None:
+    """With 10/d of overlapping doses resting cells die at 1/d, however fast the candidate deaths are drawn."""
+    state = cells(state=Programme.MEMORY)
+    state.body["effect_car_t_death"] = np.array([10 / 24])
+    run(state, 1, population(**{**IMMORTAL, "death_effector": 5}))
+    survival = np.exp(-24 * MOST_DRUG_DEATH)
+    assert abs(len(of(state, "uid")) - N * survival) < 4 * np.sqrt(N * survival * (1 - survival))
+
+
 def test_a_burst_lasts_the_stated_divisions() -> None:
     """Each half goes on with chance 1 - 1/n: along any line of descent n divisions on average."""
     state = cells(divide_at=0)
@@ -99,6 +108,17 @@ def test_the_cycle_is_that_of_the_subset_shortened_by_il15() -> None:
         process.run(state)
         again = of(state, "divide_at")[of(state, "divide_at") != NEVER]
         assert set(again.tolist()) == {round(hours * TICKS_PER_HOUR)}
+
+
+def test_the_next_cycle_counts_from_when_the_last_division_was_due() -> None:
+    state = cells()
+    due = np.arange(N) % PERIOD
+    state.motile.array("divide_at")[:] = due
+    state.tick = PERIOD
+    population(**IMMORTAL, cycle="12 h", burst_divisions=50).run(state)
+    after, again = of(state, "divide_at"), of(state, "state") == Programme.ACTIVATED
+    assert again.sum() > N
+    np.testing.assert_array_equal(after[again], np.tile(due + 12 * TICKS_PER_HOUR, 2)[again])  # mothers, then daughters
 
 
 @pytest.mark.parametrize(("place", "share"), [(MARROW, 0.25), (PERIPHERY, 0.0)])

@@ -80,6 +80,28 @@ def test_full_meninges_take_no_more_full_cells() -> None:
     assert state.ledger.balance()[BLAST.code, CSF] == 20_000
 
 
+def test_who_finds_room_on_the_meninges_is_drawn_by_lot() -> None:
+    """Of 256 blasts in the fluid 128 settle; their mean uid within four standard deviations."""
+    state, flow = build(blast_washout=0, adhesion=1000, detachment=0)
+    put(state, BLAST.code, CSF, 256, site=fluid_sites(state)[:256])
+    flow.run(state)
+    state.check()
+    table = state.sessile
+    settled = table.array("uid")[csf(state).adherent[table.array("site")]]
+    assert len(settled) == csf(state).adherent.sum() == 128
+    assert abs(settled.mean() - 127.5) < 4 * np.sqrt(256**2 / 12 / 128 / 2)
+
+
+@pytest.mark.parametrize("weight", [100, 30])
+def test_what_adheres_is_not_washed_out(weight: int) -> None:
+    state, flow = build(blast_washout=50, adhesion=0, detachment=0)
+    meninges = np.flatnonzero(csf(state).adherent)
+    rows = put(state, BLAST.code, CSF, 100, weight=weight, site=meninges[:100])
+    run(state, flow, 0.2)
+    np.testing.assert_array_equal(state.sessile.array("site")[rows], meninges[:100])
+    assert state.ledger.balance()[BLAST.code, PERIPHERY] == 0
+
+
 def test_stirring_reaches_every_site_alike_even_in_a_crowd() -> None:
     state, flow = build(blast_washout=0, t_cell_exit=0, adhesion=0)
     fluid = fluid_sites(state)

@@ -16,7 +16,7 @@ from abm.processes.relaxation import relax
 from abm.state.places import MARROW, PERIPHERY
 from abm.state.state import State
 from abm.units import TICKS_PER_DAY
-from tests.unit.processes.body_state import KILOGRAMS, add_car_t, add_macrophages, advance, body_state
+from tests.unit.processes.body_state import KILOGRAMS, add_car_t, add_macrophages, advance, body_state, engage
 
 PARAMETERS = CytokineParameters()
 BY_PRODUCT = (0.0, COSTIMULATION["cd28"]["secretion"], COSTIMULATION["4-1bb"]["secretion"])
@@ -74,6 +74,23 @@ def test_part_of_a_period_in_contact_secretes_that_part() -> None:
         levels.append((amount(state), value(state, "ifn_gamma")))
     assert levels[0] == pytest.approx(levels[1], rel=1e-6)
     assert levels[1] == pytest.approx([half / 2 for half in levels[2]], rel=1e-6)
+
+
+@pytest.mark.parametrize("body", [True, False])
+def test_a_contact_secretes_once(body: bool) -> None:
+    """Each run uses up the contacts counted since the last."""
+    state = body_state(body=body)
+    add_car_t(state, [7])
+    process = cytokines()
+    engage(state, process.period)
+    process.run(state)
+    assert not state.motile.array("engaged").any()
+    held = amount(state)
+    level = value(state, "ifn_gamma") if body else 0.0
+    process.run(state)  # nobody was in contact since
+    assert amount(state) < held / 2
+    if body:
+        assert value(state, "ifn_gamma") == pytest.approx(level * math.exp(-1122 / 510 / 2), rel=1e-9)
 
 
 def test_field_counts_lattice_cells_and_serum_counts_body_cells() -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Leukaemia: how the clones that lose CD19 are numbered."""
+"""Leukaemia: its growth, alone and crowded, and how the clones that lose CD19 are numbered."""
 
 from __future__ import annotations
 
@@ -10,12 +10,24 @@ from abm.celltypes import BLAST, CD19_NEGATIVE_BLAST
 from abm.celltypes.blast import BlastParameters
 from abm.processes.leukaemia import CLONES_AT_START, MOST_CLONES, MOST_MOLECULES, Leukaemia
 from abm.state.ledger import Entry
-from abm.state.places import PERIPHERY, Place
+from abm.state.places import MARROW, PERIPHERY, Place
 from abm.state.state import State
 from abm.streams import Draws
-from abm.units import TICKS_PER_HOUR
+from abm.units import TICKS_PER_DAY, TICKS_PER_HOUR
+from tests.unit.processes.small_body import make_state, marrow, put
 
 SCALE = 1_000_000
+AT_ONCE = 2000
+"""Blasts that are due in one run."""
+
+
+def births_at_once(state: State, place: int, **parameters: float) -> int:
+    """Let blasts that never die be due together; return how many asked for a division."""
+    state.sessile.array("due")[:] = 0
+    Leukaemia(BlastParameters(net_growth=1, death=0, **parameters), period=TICKS_PER_HOUR).run(state)
+    state.check()
+    born = int(state.ledger.total(Entry.BIRTH, BLAST.code)) // state.places[place].scale
+    return born + int(state.ledger.total(Entry.BLOCKED, BLAST.code))
 
 
 def grown(clones_before: float | None = None, **parameters: float) -> State:
@@ -54,6 +66,41 @@ def test_late_clones_share_the_last_number() -> None:
     state = grown(clones_before=MOST_CLONES - 3, cd19_loss=1e-6)
     clones = negative_clones(state)
     assert clones == [MOST_CLONES - 2, MOST_CLONES - 1, MOST_CLONES]
+
+
+def test_net_growth_below_the_death_rate_adds_deaths() -> None:
+    """Survivors of 3,000 after five days at -0.2/d, within four standard deviations (false alarm 6e-5)."""
+    state = State(Draws(2), [Place(PERIPHERY, 1, 10_000)])
+    state.add_cells(BLAST.code, PERIPHERY, Entry.INITIAL, 3000)
+    process = Leukaemia(BlastParameters(net_growth=-0.2, death=0.05), period=TICKS_PER_HOUR)
+    process.start(state)
+    while state.tick <= 5 * TICKS_PER_DAY:
+        process.run(state)
+        state.tick += process.period
+    state.check()
+    survival = np.exp(-1)
+    assert state.ledger.total(Entry.BIRTH) == 0
+    assert abs(len(state.sessile.alive()) - 3000 * survival) < 4 * np.sqrt(3000 * survival * (1 - survival))
+
+
+@pytest.mark.parametrize("crowding", [0.0, 0.6])
+@pytest.mark.parametrize("occupancy", [0.25, 0.5, 1.0])
+def test_in_the_periphery_blasts_crowd_each_other_whatever_the_marrow_does(occupancy: float, crowding: float) -> None:
+    """Of 2,000, within four standard deviations (false alarm 6e-5); none divide where blasts fill it."""
+    state = State(Draws(2), [Place(PERIPHERY, SCALE, round(AT_ONCE / occupancy))])
+    state.add_cells(BLAST.code, PERIPHERY, Entry.INITIAL, AT_ONCE, weight=SCALE)
+    asked = births_at_once(state, PERIPHERY, crowding=crowding)
+    assert abs(asked - AT_ONCE * (1 - occupancy)) <= 4 * np.sqrt(AT_ONCE * occupancy * (1 - occupancy))
+
+
+@pytest.mark.parametrize("crowding", [0.0, 0.5, 1.0])
+def test_in_marrow_blasts_crowd_each_other_as_stated(crowding: float) -> None:
+    """Half of the open sites hold a blast; within four standard deviations, exactly all where crowding is off."""
+    state = make_state()
+    put(state, BLAST.code, MARROW, AT_ONCE)
+    refused = crowding * AT_ONCE / marrow(state).n_open
+    asked = births_at_once(state, MARROW, crowding=crowding)
+    assert abs(asked - AT_ONCE * (1 - refused)) <= 4 * np.sqrt(AT_ONCE * refused * (1 - refused))
 
 
 def test_drift_ends_before_the_numbers_do() -> None:

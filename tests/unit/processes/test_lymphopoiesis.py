@@ -50,6 +50,19 @@ def test_each_stage_settles_at_influx_times_stay(scale: int) -> None:
     assert means[MATURE_B.code] == pytest.approx(influx * 0.13 * 5, rel=0.2)
 
 
+def test_newcomers_came_half_a_period_ago_on_average() -> None:
+    """Their mean stay of 57.6 ticks counts from then; within four standard deviations."""
+    state = make_state()
+    state.tick = 1000
+    parameters = BLineageParameters(pre_b_fraction=50, pre_b_transit=1, pro_b_transit=0.01)
+    lymphopoiesis = Lymphopoiesis(parameters, marrow_cells=400_000 * 100)
+    lymphopoiesis.run(state)
+    due = state.sessile.array("due")
+    assert len(due) > 1000
+    stay = 0.01 * TICKS_PER_DAY
+    assert (due - state.tick).mean() == pytest.approx(stay - lymphopoiesis.period / 2, abs=4 * stay / np.sqrt(len(due)))
+
+
 def test_healthy_pools_of_the_start_stay() -> None:
     state = make_state()
     seed_mature_b(state, PARAMETERS, CELLS * 100)

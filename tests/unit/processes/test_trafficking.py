@@ -116,6 +116,22 @@ def test_without_a_free_site_they_wait_in_blood() -> None:
     assert sorted(here) == sorted(free)
 
 
+def test_who_finds_a_free_site_is_drawn_by_lot() -> None:
+    """Of 400 cells by 32 doors; the mean uid within four standard deviations, and others with another seed."""
+    settled = []
+    for seed in (1, 2):
+        state = make_state(seed=seed)
+        lattice = marrow(state)
+        state.fill_light(BACKGROUND.code, MARROW, lattice.sinusoid[32:], Entry.INITIAL)
+        put(state, CAR_T.code, PERIPHERY, 400, product=1)
+        process(exit=100, marrow_share=99).run(state)
+        state.check()
+        settled.append(state.motile.array("uid")[state.motile.array("compartment") == MARROW])
+        assert len(settled[-1]) == 32
+        assert abs(settled[-1].mean() - 199.5) < 4 * np.sqrt(400**2 / 12 / 32)
+    assert set(settled[0]) != set(settled[1])
+
+
 def test_bound_cells_stay() -> None:
     state = make_state()
     put(state, CAR_T.code, MARROW, 50, product=1, kill_at=10**6)

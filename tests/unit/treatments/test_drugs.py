@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from abm.celltypes.car_t import MOST_DRUG_DEATH
 from abm.state.lattice import Lattice
 from abm.state.places import MARROW, Place
 from abm.state.state import State
@@ -100,6 +101,19 @@ def test_corticosteroid_fades_after_its_taper() -> None:
 def test_a_course_of_no_length_is_refused() -> None:
     with pytest.raises(ValidationError, match="must not both be 0 d"):
         Corticosteroid(day=0, full_duration=0, taper_duration=0)
+
+
+@pytest.mark.parametrize(("death", "dose", "reference"), [(0.5, 4, 2), (1, 2, 2), (0.05, 30, 2), (5, 0.1, 1)])
+def test_a_corticosteroid_that_kills_up_to_the_most_is_taken(death: float, dose: float, reference: float) -> None:
+    found = effects(24 * 30, Corticosteroid(day=0, full_duration=60, death=death, dose=dose, reference_dose=reference))
+    assert found["effect_car_t_death"] * 24 == pytest.approx(death * dose / reference)
+    assert found["effect_car_t_death"] <= MOST_DRUG_DEATH * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(("death", "dose", "reference", "given"), [(0.5, 4.1, 2, "1.02"), (1.1, 2, 2, "1.1"), (0.05, 30, 1, "1.5")])
+def test_a_corticosteroid_that_kills_more_than_the_most_is_refused(death: float, dose: float, reference: float, given: str) -> None:
+    with pytest.raises(ValidationError, match=rf"death at this dose must be at most 1 1/d .*, got {given} 1/d"):
+        Corticosteroid(day=0, death=death, dose=dose, reference_dose=reference)
 
 
 def test_no_dose_no_effect() -> None:
