@@ -35,6 +35,8 @@ TICK_SECONDS = 15
 TICKS_PER_MINUTE = 60 // TICK_SECONDS
 TICKS_PER_HOUR = 60 * TICKS_PER_MINUTE
 TICKS_PER_DAY = 24 * TICKS_PER_HOUR
+ROUNDING = 1e-9
+"""Part by which a number that was converted may exceed a bound that it was meant to meet."""
 
 # unit -> (dimension, numerator, denominator): base value = value * numerator / denominator.
 # Integer ratios, so that "1/d" loses nothing to an inexact 1/24.

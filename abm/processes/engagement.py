@@ -18,11 +18,10 @@ from abm.state.ledger import Entry
 from abm.state.places import Place
 from abm.state.state import State
 from abm.streams import Stream
-from abm.units import TICK_SECONDS, TICKS_PER_HOUR, TICKS_PER_MINUTE, from_base
+from abm.units import ROUNDING, TICK_SECONDS, TICKS_PER_HOUR, TICKS_PER_MINUTE, from_base
 
 STEPS = (TICKS_PER_MINUTE, TICKS_PER_MINUTE // 2, 1)
 """Ticks of a step: a cell moves at most one site in it."""
-ROUNDING = 1e-9
 TO_DIVISION = [_engagement.PARAMETERS.index(name) for name in ("lag", "cycle_cd8", "cycle_cd4")]
 LATE = 1_000_000_000
 """Ticks after which a division does not come in any run."""
@@ -95,6 +94,12 @@ def _step_of(products: list[CarTParameters], spacing: float, open_fraction: floa
             return step
     number = slow.index(False)
     limit, given = (from_base(speed, "µm/min") for speed in (reach, products[number].speed))
+    if products[number].speed <= reach:
+        most, tests = (from_base(rate, "1/min") for rate in (TICKS_PER_HOUR / step, products[number].tests))
+        raise InputError(
+            f"products[{number}].contact_rate: must be at most {most:g} 1/min, one test in {TICK_SECONDS} s, got {tests:.3g} 1/min"
+            + ("" if products[number].contact_rate is not None else f", which follows from a speed of {given:g} µm/min; state a lower one")
+        )
     raise InputError(
         f"products[{number}].speed: must be at most {limit:.3g} µm/min on this lattice, one site in {TICK_SECONDS} s "
         f"where {open_fraction:.0%} of the sites are open, got {given:g} µm/min"

@@ -12,7 +12,7 @@ from abm.errors import spelled
 from abm.state.state import State
 from abm.treatments.pharmacokinetics import rate_of, tapered
 from abm.treatments.treatment import Treatment, drug_key, scale_effect, set_value
-from abm.units import TICKS_PER_HOUR, from_base, quantity
+from abm.units import ROUNDING, TICKS_PER_HOUR, from_base, quantity
 
 
 class Corticosteroid(Treatment):
@@ -67,7 +67,7 @@ class Corticosteroid(Treatment):
         if self.full_duration + self.taper_duration <= 0:
             raise ValueError("full_duration and taper_duration must not both be 0 d")
         death = self.death * self.dose / self.reference_dose
-        if death > MOST_DRUG_DEATH:
+        if death > MOST_DRUG_DEATH * (1 + ROUNDING):
             most, given = (from_base(rate, "1/d") for rate in (MOST_DRUG_DEATH, death))
             raise ValueError(f"death at this dose must be at most {spelled(most)} 1/d (death · dose / reference_dose), got {given:.3g} 1/d")
         return self

@@ -89,3 +89,15 @@ def test_a_cell_that_touches_often_does_so_within_a_minute() -> None:
 def test_a_product_too_fast_for_the_lattice_is_named() -> None:
     with pytest.raises(InputError, match=r"products\[1\]\.speed: must be at most 40 µm/min .*, got 41 µm/min"):
         engagement({}, {"speed": 41, "contact_rate": 1})
+
+
+@pytest.mark.parametrize(
+    ("product", "message"),
+    [
+        ({"speed": 30}, r"must be at most 4 1/min, .*, got 5 1/min, which follows from a speed of 30 µm/min"),
+        ({"speed": 6, "contact_rate": 5}, r"must be at most 4 1/min, one test in 15 s, got 5 1/min$"),
+    ],
+)
+def test_a_product_that_touches_too_often_is_named(product: dict[str, float], message: str) -> None:
+    with pytest.raises(InputError, match=r"products\[1\]\.contact_rate: " + message):
+        engagement({}, product)

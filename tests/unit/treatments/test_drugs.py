@@ -103,7 +103,7 @@ def test_a_course_of_no_length_is_refused() -> None:
         Corticosteroid(day=0, full_duration=0, taper_duration=0)
 
 
-@pytest.mark.parametrize(("death", "dose", "reference"), [(0.5, 4, 2), (1, 2, 2), (0.05, 30, 2), (5, 0.1, 1)])
+@pytest.mark.parametrize(("death", "dose", "reference"), [(0.5, 4, 2), (1, 2, 2), (0.05, 30, 2), (5, 0.1, 1), (5, 0.2, 1), (0.1, 10, 1)])
 def test_a_corticosteroid_that_kills_up_to_the_most_is_taken(death: float, dose: float, reference: float) -> None:
     found = effects(24 * 30, Corticosteroid(day=0, full_duration=60, death=death, dose=dose, reference_dose=reference))
     assert found["effect_car_t_death"] * 24 == pytest.approx(death * dose / reference)
