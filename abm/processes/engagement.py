@@ -97,8 +97,8 @@ def _step_of(products: list[CarTParameters], spacing: float, open_fraction: floa
     if products[number].speed <= reach:
         most, tests = (from_base(rate, "1/min") for rate in (TICKS_PER_HOUR / step, products[number].tests))
         raise InputError(
-            f"products[{number}].contact_rate: must be at most {most:g} 1/min, one test in {TICK_SECONDS} s, got {tests:.3g} 1/min"
-            + ("" if products[number].contact_rate is not None else f", which follows from a speed of {given:g} µm/min; state a lower one")
+            f"products[{number}].contact_rate: must be at most {most:g} 1/min, one test in {TICK_SECONDS} s; "
+            f"from a speed of {given:g} µm/min follow {tests:.3g} 1/min, so state a lower one"
         )
     raise InputError(
         f"products[{number}].speed: must be at most {limit:.3g} µm/min on this lattice, one site in {TICK_SECONDS} s "
