@@ -15,7 +15,7 @@ from abm.state.lattice import AXES, Lattice
 COARSENING = 2
 """Sites of the lattice along the edge of a voxel: gradients decay over several cell diameters."""
 ML_PER_UM3 = 1e-12
-VOXEL_NANOSECONDS = 4
+VOXEL_NANOSECONDS = 1
 """Cost of a voxel and pass along an axis."""
 
 
