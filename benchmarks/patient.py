@@ -2,8 +2,9 @@
 """patient: the whole model on a patient of the scenarios shipped, scaled to a number of marrow sites, and recorded.
 
 Every process runs and everything that the scenario asks for is written, as in ``abm run``; the trajectory goes to
-a temporary folder. Cells are the lattice cells of marrow and CSF at the start, background included: all of them
-are moved, met or counted, whether they have a row or not. Prints one line of JSON.
+a temporary folder. What each process, and writing, take is told as a share of the time. Cells are the lattice cells
+of marrow and CSF at the start, background included: all of them are moved, met or counted, whether they have a row
+or not. Prints one line of JSON.
 
     python benchmarks/patient.py --sites 1e6 --days 28 --threads 2 --json
 """
@@ -81,6 +82,9 @@ def simulate(scenario: Path, sites: float, days: float, threads: int, seed: int 
     model = TherapyModel(patient, seed, threads=threads)
     cells = lattice_cells(model.state)
     watch = Stopwatch()
+    by_process: dict[str, Stopwatch] = {}
+    for process in (*model.schedule.processes, *model.schedule.coarse):
+        process.run = by_process.setdefault(process.name, Stopwatch()).around(process.run)  # type: ignore[method-assign]
     before = {name: getattr(TrajectoryWriter, name) for name in WRITING}
     for name, function in before.items():
         setattr(TrajectoryWriter, name, watch.around(function))
@@ -110,6 +114,7 @@ def simulate(scenario: Path, sites: float, days: float, threads: int, seed: int 
         "bytes_per_cell_frame": round(size / (cells * frames), 3) if frames else math.nan,
         "file_mb": round(file_bytes / 1e6, 2),
         "write_share": round(watch.seconds / seconds, 4),
+        "process_shares": {name: round(taken.seconds / seconds, 4) for name, taken in by_process.items()},
     }
 
 

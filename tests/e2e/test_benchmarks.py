@@ -13,7 +13,7 @@ from tests.small_scenarios import ROOT
 
 KEYS = {
     "workload", "scenario", "sites", "cells", "days", "threads", "seconds", "ns_per_cell_minute", "peak_mb",
-    "bytes_per_cell_frame", "file_mb", "write_share",
+    "bytes_per_cell_frame", "file_mb", "write_share", "process_shares",
 }  # fmt: skip
 
 
@@ -35,6 +35,8 @@ def test_patient() -> None:
     assert (found["sites"], found["days"], found["threads"]) == (17**3, 0.1, 1)
     assert 0.5 * 17**3 < found["cells"] < 17**3
     assert 0 < found["write_share"] < 1
+    assert {"engagement", "motility", "cytokines"} <= set(found["process_shares"])
+    assert 0 < sum(found["process_shares"].values()) < 1
     assert 0.5 < found["bytes_per_cell_frame"] < 30
     assert found["peak_mb"] > 50
     minutes = found["cells"] * 0.1 * 1440
