@@ -52,7 +52,7 @@ def spelled(number: float) -> str:
     if isinstance(number, int) and abs(number) < 1_000_000:
         return str(number)
     text = f"{number:g}"
-    if float(text) != number:
+    if float(text) != number or len(repr(number)) < len(text):
         text = repr(number)
     mantissa, exponent, power = text.partition("e")
     return f"{mantissa}e{int(power)}" if exponent else text.removesuffix(".0")

@@ -7,7 +7,7 @@ import math
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -137,6 +137,7 @@ def test_whatever_was_read_is_written_so_that_it_reads_the_same(number: float, u
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**20), 10**20))
+@example(5e-324)
 def test_spelled_numbers_read_the_same(number: float) -> None:
     assert Decimal(spelled(number)) == Decimal(repr(number))
 
