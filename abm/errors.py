@@ -52,8 +52,10 @@ def spelled(number: float) -> str:
     if isinstance(number, int) and abs(number) < 1_000_000:
         return str(number)
     text = f"{number:g}"
-    if float(text) != number or len(repr(number)) < len(text):
-        text = repr(number)
+    exact = repr(number)
+    # the smallest of all floats have fewer digits than %g would give
+    if float(text) != number or ("e" in exact and len(exact) < len(text)):
+        text = exact
     mantissa, exponent, power = text.partition("e")
     return f"{mantissa}e{int(power)}" if exponent else text.removesuffix(".0")
 
