@@ -52,6 +52,11 @@ class FieldGrid:
         self.n_threads = threads_for(self.n_voxels, VOXEL_NANOSECONDS, n_threads)
         self.voxel_ml = math.prod(self.spacing) * ML_PER_UM3
         self._work = np.empty((self.n_threads, max(self.shape) * _diffusion.WIDTH), np.float64)
+        # What each coordinate along an axis adds to the index of a voxel.
+        self._share = [
+            (np.arange(sites) * voxels // sites * math.prod(self.shape[axis + 1 :])).astype(np.int32)
+            for axis, (sites, voxels) in enumerate(zip(lattice.shape, self.shape, strict=True))
+        ]
         self._factors: dict[tuple[int, float, bool], tuple[Array, Array, Array]] = {}
 
     def empty(self) -> Array:
@@ -60,8 +65,13 @@ class FieldGrid:
 
     def voxel(self, sites: Array) -> Array:
         """Return the voxel of each site, as an index into the flat field."""
-        at = self.lattice.coordinates(sites) * np.array(self.shape) // np.array(self.lattice.shape)
-        return np.asarray(np.ravel_multi_index(tuple(at.T), self.shape))
+        rest = np.asarray(sites, np.int32)
+        found = np.zeros(rest.shape, np.int32)
+        for axis in reversed(range(AXES)):
+            above = rest // np.int32(self.lattice.shape[axis])
+            found += self._share[axis][rest - above * np.int32(self.lattice.shape[axis])]
+            rest = above
+        return found
 
     def advance(self, field: Array, source: Array, *, diffusivity: float, decay: float, hours: float, substeps: int = 1) -> None:
         """Carry a field over a time by backward Euler, split by axis.
