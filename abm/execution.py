@@ -106,8 +106,8 @@ def run_scenario(
                 with _run_one(loaded, path, seed, threads, until_days, overwrite, quiet, ends) as trajectory:
                     finished.append(path)
                     if not quiet:
-                        print(summarise(trajectory.observables, loaded.scenario.name, trajectory.events).text())
-                        print(_wrote(path, trajectory))
+                        print(summarise(trajectory.observables, loaded.scenario.name, trajectory.events).text(), flush=True)
+                        print(_wrote(path, trajectory), flush=True)
     except (KeyboardInterrupt, Terminated):
         if replicates > 1:
             names = ", ".join(str(path) for path in finished)

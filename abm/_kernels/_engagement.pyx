@@ -19,8 +19,9 @@
 #             cell's side only: a ghost synapse, the target lives unlocked. With S = 1 both sides
 #             always happen.
 #             Where two agents want to touch one site in the same step, they are in each other's way
-#             in as many body cells as both stand for there: the loser of weights w and v has its
-#             contact all the same with chance 1 - v / S, after the winner. Full cells never do.
+#             in as many body cells as both stand for there: the loser has its contact all the same with
+#             chance 1 - v / S, after the winner, of weight v; never after a full cell. (Of several losers
+#             each is held against the winner alone.)
 # Mixed place Without a lattice a test meets one of `n_virtual` sites at random, over which the targets
 #             are dealt in turn: the same contact law at the same target fraction, also where light
 #             agents are more than sites. A kill there is at once (minutes do not matter where nobody

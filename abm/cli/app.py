@@ -87,10 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        try:
-            app(args=None if arguments is None else list(arguments), prog_name="abm")
-        finally:
-            sys.stdout.flush()
+        app(args=None if arguments is None else list(arguments), prog_name="abm")
     except SystemExit as end:
         if end.code == INTERRUPTED:
             _say("interrupted")

@@ -9,6 +9,7 @@ from abm.processes.relaxation import read
 from abm.state.state import State
 
 SLOWEST = 1e-9
+"""Pace that stands for none: no division falls due in any run."""
 
 
 def division_pace(state: State, il15_sensitivity: float) -> float:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -222,7 +221,18 @@ def test_messages_survive_a_terminal_without_unicode(tmp_path: Path) -> None:
     assert done.stderr == "--set motility.speed=99: must be between 0 and 30 \\xb5m/min, got 99\n"
 
 
-@pytest.mark.skipif(find_spec("abm.scenario") is None, reason="abm.scenario is not there")
+@pytest.mark.parametrize("target", ["full", "closed"])
+def test_a_standard_output_that_takes_nothing_is_no_fault_of_ours(tmp_path: Path, target: str) -> None:
+    """/dev/full has no space left; a closed one is not there at all."""
+    redirection = {"full": "> /dev/full", "closed": ">&-"}[target]
+    done = subprocess.run(
+        f"{sys.executable} -m abm schema {redirection}", shell=True, cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, encoding="utf-8", timeout=120, check=False,
+    )  # fmt: skip
+    told = "abm: standard output cannot be written, no space is left there; files that were written are whole\n"
+    assert (done.returncode, done.stderr) == {"full": (1, told), "closed": (0, "")}[target]
+
+
 class TestWithTheScenariosOfThePackage:
     """The real scenario class: only what must hold whatever its parameters are."""
 

@@ -106,6 +106,11 @@ class TestWhatIsRefused:
         with pytest.raises(InputError, match=rf"^threads: must be between 1 and 256, got {'1e6' if threads > 1e5 else threads}$"):
             TherapyModel(scenario(), threads=threads)
 
+    @pytest.mark.parametrize(("seed", "told"), [(-1, "-1"), (1.5, "1.5"), (True, "true"), (2**63, "9223372036854775808")])
+    def test_seeds(self, seed: Any, told: str) -> None:
+        with pytest.raises(InputError, match=rf"^seed: must be a whole number between 0 and 9223372036854775807, got {told}$"):
+            TherapyModel(scenario(), seed=seed, threads=1)
+
     def test_more_threads_than_cores(self) -> None:
         assert TherapyModel(scenario(), threads=200).threads == 200
 
