@@ -8,7 +8,7 @@ and nowhere else. Environment variables choose a variant:
 ``ABM_OPENMP=0``   serial kernels, whatever the compiler can do
 ``ABM_DEBUG=1``    bounds, initialisation and None checks everywhere; ``-O1 -g``
 ``ABM_SANITIZE=1`` address and undefined-behaviour sanitizers
-``ABM_TRACE=1``    line tracing of the kernels, for coverage
+``ABM_TRACE=1``    line tracing of the kernels, for coverage; leaves their C code beside them
 =================  ==========================================================================
 
 Results must not depend on the optimiser or on the machine that built the package, hence
@@ -157,7 +157,8 @@ def stamp(wanted: Variant, path: Path) -> bool:
 def extensions(wanted: Variant, depends: list[str]) -> list[Extension]:
     """Return one extension per kernel file."""
     flags, link = compile_flags(wanted)
-    macros = [("CYTHON_TRACE_NOGIL", "1")] if wanted.trace else []
+    # coverage.py cannot yet run plugins on sys.monitoring, which Cython would use from Python 3.13 on
+    macros = [("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")] if wanted.trace else []
     return [
         Extension(
             ".".join(path.with_suffix("").parts),
@@ -200,7 +201,8 @@ def main() -> None:
         ext_modules=cythonize(
             found,
             compiler_directives=directives(wanted),
-            build_dir="build/cython",
+            # the plugin of coverage.py looks for the C code beside the kernel
+            build_dir=None if wanted.trace else "build/cython",
             nthreads=min(PROCESSES, len(found)) if len(found) > 1 else 0,
             force=changed,
         )

@@ -151,7 +151,7 @@ def body_processes(scenario: Scenario, body: BodyParameters, state: State, perio
     host_t = HostTRecovery(scenario.host_t, marrow_cells=marrow_cells)
     host_t_share = scenario.host_t.marrow_fraction * marrow_cells / max(host_t.normal(state), 1.0)
     found: list[Process] = [
-        Trafficking(scenario.trafficking, body, host_t_marrow_share=host_t_share, period=period),
+        Trafficking(scenario.trafficking, body, host_t_marrow_share=host_t_share),
         Lymphopoiesis(scenario.b_lineage, marrow_cells=marrow_cells, period=period),
         host_t,
         Background(scenario.background, voids=scenario.marrow.voids),

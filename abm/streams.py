@@ -10,6 +10,7 @@ the next free one.
 
 from __future__ import annotations
 
+import math
 import operator
 from enum import IntEnum, unique
 from typing import Any, overload
@@ -23,6 +24,9 @@ WORD_MAX = 2**64 - 1
 MEAN_MAX = 1e15
 TRIALS_MAX = 10**13
 BOUND_MAX = 2**32 - 1
+RATE_MIN = 1e-290
+SPARE_GAPS = 16
+"""Gaps drawn beyond those that are expected, to save a second round."""
 
 Array = NDArray[Any]
 
@@ -152,6 +156,40 @@ class Draws:
         trials = _argument("n", n, np.int64, 0, TRIALS_MAX, ident)
         chance = _argument("p", p, np.float64, 0, 1, ident)
         return self._fill(_random.fill_binomial, np.int64, stream, tick, ident, draw, n=trials, p=chance)
+
+    def successes(self, n: int, p: float, stream: int, tick: int, draw: int = 0) -> Array:
+        """Return which of ``n`` trials succeed, in rising order, by drawing only how many fail between two that do.
+
+        For a chance that is the same for all and small this costs no more than what it returns. Whoever
+        lets trials stand for cells has to put these in an order that does not depend on rows.
+
+        Parameters
+        ----------
+        n : int
+            Trials, 0 or more.
+        p : float
+            Probability of success.
+
+        Returns
+        -------
+        (k,) array of int64
+            Numbers of the trials that succeed, of 0 to ``n - 1``.
+        """
+        if not 0 <= p <= 1:
+            raise ValueError(f"p must be 0 to 1, got {p!r}")
+        if p in (0, 1) or n == 0:
+            return np.arange(n if p else 0)
+        rate = max(-math.log1p(-p), RATE_MIN)
+        found: list[Array] = []
+        last, drawn = -1, 0
+        while last < n:
+            count = math.ceil(1.1 * (n - last) * p) + SPARE_GAPS
+            waits = self.exponential(stream, tick, np.arange(drawn, drawn + count), draw)
+            gaps = np.minimum(waits / rate, n).astype(np.int64)
+            found.append(last + np.cumsum(gaps + 1))
+            last, drawn = int(found[-1][-1]), drawn + count
+        numbers = np.concatenate(found)
+        return np.asarray(numbers[: np.searchsorted(numbers, n)])
 
     def raw(self, stream: int, tick: int, ident: int | Array, draw: int = 0) -> Array:
         """Return the four 64-bit words of each draw, on a last axis of length 4."""

@@ -104,11 +104,11 @@ CONSTANTS: tuple[tuple[Any, str, str, str], ...] = (
 
 @cache
 def _run() -> tuple[State, Schedule]:
-    """Return the quickstart on a small lattice after an hour."""
+    """Return the quickstart on a small lattice after two hours, with CAR T cells in all places."""
     scenario = load_scenario(SCENARIO, ["marrow.shape=[10, 10, 10]", "csf.shape=[16, 8, 4]", "treatments[1].day=-4"])
     state = build_state(scenario, scenario.seed)
     schedule = build_schedule(scenario, state)
-    schedule.advance(state, TICKS_PER_HOUR)
+    schedule.advance(state, 2 * TICKS_PER_HOUR)
     return state, schedule
 
 

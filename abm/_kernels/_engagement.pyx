@@ -32,27 +32,24 @@
 #             on the order). Pass 2: the one winner of a site is the only cell that writes to it, to
 #             the target rows on it, and to its own origin, which nobody else writes to: a site that
 #             holds a CAR T cell cannot be entered, and a contact with guests on it reads and writes
-#             guests only. A ticket is a bijection, keyed by the tick, of the cell's rank by uid, so
-#             there are no ties. Its upper bits fall from step to step, so that older ones always lose;
-#             when they have run down, the claims are cleared.
+#             guests only. Tickets: see _claim.pxd.
 #             Kills that fall due are worked off before pass 1 in one thread: they are few; so are
 #             contacts of those that lost against an agent that is not full, after pass 2.
 # Order       Draws are keyed by (uid, tick): neither rows nor threads matter. Guests are tested in
 #             the order of uid.
 # Cost        One Philox block a free cell and minute, two more a contact. Cells stand all over the
-#             lattice, so that the time goes in waiting for memory: they are served in batches whose
-#             sites are fetched ahead.
+#             lattice, so that the time goes in waiting for memory: what a step needs of them is copied
+#             once a call into records in the order of sites, roughly, and these are served in batches
+#             whose sites are fetched ahead.
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.string cimport memset
 
-from abm._kernels._contact cimport meets_guests, touch, work_off
-from abm._kernels._lattice cimport neighbour
-from abm._kernels._philox cimport below, philox, to_uniform, words_t
-from abm._kernels._world cimport (
-    BIND, BOUND, C_STEPS, CONTACT, CONTACT_GUESTS, GUEST, GUESTS, KEEP, KIND_MASK, MOVE, REST, STEP, TEST, WIDTH,
-    chance, high, low, world_t,
+from abm._kernels._claim cimport RANKS, begin_step, step_t
+from abm._kernels._contact cimport work_off
+from abm._kernels._walkers cimport (
+    BATCH, SITES_OF_A_BUCKET, line_up, propose_batch, resolve_batch, serve_losers, walker_t,
 )
+from abm._kernels._world cimport BOUND, C_LOST, world_t
 
 # Streams are passed in; layout of one product's parameters:
 PARAMETERS = (
@@ -62,224 +59,13 @@ PARAMETERS = (
     "function_memory", "function_activated", "function_effector", "function_exhausted", "function_resident",
 )
 N_PARAMETERS = len(PARAMETERS)
-COUNTS = ("contacts", "kill_contacts", "activations", "dead_rows", "steps")
+COUNTS = ("contacts", "kill_contacts", "activations", "dead_rows", "steps", "lost_claims")
 KIND_SLOTS = 32
 N_COUNTS = 64  # a cache line or more per thread: no false sharing
 
-MOST_WALKERS = 1 << 26
-
-cdef enum:
-    RANK_BITS = 26
-    EPOCHS = 64      # steps between two clearings of the claims: what is left of 32 bits
-    BATCH = 128
-    LOST = 128       # marks the action of a walker that lost a claim
-
-cdef extern from *:
-    """
-    #ifndef ABM_CLAIM
-    #define ABM_CLAIM
-    #include <stdint.h>
-    static inline void abm_claim(uint32_t *claim, uint32_t ticket, int shared) {
-        uint32_t now = __atomic_load_n(claim, __ATOMIC_RELAXED);
-        if (!shared) {
-            if (ticket < now) *claim = ticket;
-            return;
-        }
-        while (ticket < now &&
-               !__atomic_compare_exchange_n(claim, &now, ticket, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-        }
-    }
-    #endif
-    """
-    void keep_smallest "abm_claim"(uint32_t* claim, uint32_t ticket, int shared) noexcept nogil
-    void prefetch "__builtin_prefetch"(const void* address) noexcept nogil
-
-# The step that is under way: when, and what scrambles its tickets.
-cdef struct step_t:
-    int32_t now
-    uint32_t epoch
-    uint32_t key
-    uint32_t odd
-
-
-cdef inline uint32_t ticket_of(Py_ssize_t rank, const step_t* s) noexcept nogil:
-    cdef uint32_t mask = (<uint32_t>1 << RANK_BITS) - 1
-    cdef uint32_t x = (<uint32_t>rank ^ s.key) & mask
-    x = (x * s.odd) & mask
-    x ^= x >> 13
-    x = (x * <uint32_t>0x9E3779B1) & mask
-    x ^= x >> 13
-    return (s.epoch << RANK_BITS) | x
-
-
-cdef inline uint8_t propose_mixed(world_t* p, int32_t row, uint32_t ticket, words_t* w, int32_t* destination) noexcept nogil:
-    # The targets of a mixed place are dealt out to its sites in turn.
-    cdef const double* q = p.parameters + p.product[row] * WIDTH
-    cdef const uint8_t* is_target = p.is_target + p.product[row] * 256
-    cdef uint32_t slot = below(high(w.w0), p.n_virtual)
-    cdef int64_t held = slot
-    if chance(low(w.w0), q[TEST]) and chance(high(w.w2), q[BIND]):
-        while held < p.n_slots:
-            if is_target[p.s_kind[p.slot_row[held]]]:
-                destination[0] = <int32_t>slot
-                keep_smallest(&p.claim[slot], ticket, p.shared)
-                return CONTACT
-            held += p.n_virtual
-    return REST
-
-
-cdef inline uint8_t propose(
-    world_t* p, int32_t row, uint32_t ticket, words_t* w, int direction, int32_t there, int32_t* destination
-) noexcept nogil:
-    # `there` is the site that is tested, in `direction`, or -1 behind a wall.
-    cdef const double* q = p.parameters + p.product[row] * WIDTH
-    cdef const uint8_t* is_target = p.is_target + p.product[row] * 256
-    cdef uint8_t contact
-    if there >= 0 and is_target[p.site_code[there]]:
-        contact = CONTACT if is_target[p.site_code[there] & (KIND_MASK | BOUND)] else CONTACT_GUESTS
-        if chance(low(w.w0), q[TEST]) and chance(high(w.w2), q[BIND]) and (
-            contact == CONTACT or meets_guests(p, row, there)
-        ):
-            destination[0] = there
-            keep_smallest(&p.claim[there], ticket, p.shared)
-            return contact
-    if not chance(high(w.w1), q[KEEP]):
-        p.heading[row] = <uint8_t>direction
-    if not chance(low(w.w1), q[MOVE]):
-        return REST
-    there = neighbour(p.site[row], p.heading[row], p.edge, p.step, p.wrap)
-    if there < 0 or not p.is_passable[p.product[row] * 256 + p.site_code[there]]:
-        return REST
-    destination[0] = there
-    if not p.flags[row] & GUEST:
-        keep_smallest(&p.claim[there], ticket, p.shared)
-    return STEP
-
-
-cdef inline void fetch_way(world_t* p, int32_t row, const words_t* w, int32_t there) noexcept nogil:
-    # What `propose` will look at: the site that is tested, and the one ahead.
-    cdef const double* q = p.parameters + p.product[row] * WIDTH
-    if there >= 0:
-        prefetch(&p.site_code[there])
-    if not chance(low(w.w1), q[MOVE]):
-        return
-    if chance(high(w.w1), q[KEEP]):
-        there = neighbour(p.site[row], p.heading[row], p.edge, p.step, p.wrap)
-    if there >= 0:
-        prefetch(&p.site_code[there])
-        prefetch(&p.claim[there])
-
-
-cdef void propose_batch(
-    world_t* p, const int32_t* walkers, Py_ssize_t first, Py_ssize_t last, const step_t* s, uint8_t* action,
-    int32_t* destination
-) noexcept nogil:
-    cdef words_t drawn[BATCH]
-    cdef int32_t free[BATCH]
-    cdef int32_t there[BATCH]
-    cdef uint8_t direction[BATCH]
-    cdef const int32_t* free_at = p.free_at
-    cdef const int32_t* site = p.site
-    cdef Py_ssize_t i
-    cdef int n_free = 0, k
-    for i in range(first, last):
-        free[n_free] = <int32_t>i
-        n_free += free_at[walkers[i]] <= s.now
-        action[i] = REST
-    for k in range(n_free):
-        drawn[k] = philox(p.seed, p.walk, <uint64_t>p.uid[walkers[free[k]]], <uint64_t>s.now, 0, 0)
-    if p.n_virtual:
-        for k in range(n_free):
-            i = free[k]
-            action[i] = propose_mixed(p, walkers[i], ticket_of(i, s), &drawn[k], &destination[i])
-        return
-    if p.n_directions == 0:  # a lattice of one site
-        return
-    for k in range(n_free):
-        prefetch(&p.edge[site[walkers[free[k]]]])
-    for k in range(n_free):
-        direction[k] = p.direction[below(high(drawn[k].w0), <uint32_t>p.n_directions)]
-        there[k] = neighbour(site[walkers[free[k]]], direction[k], p.edge, p.step, p.wrap)
-        fetch_way(p, walkers[free[k]], &drawn[k], there[k])
-    for k in range(n_free):
-        i = free[k]
-        action[i] = propose(p, walkers[i], ticket_of(i, s), &drawn[k], direction[k], there[k], &destination[i])
-
-
-cdef inline void walk(world_t* p, int32_t row, int32_t there) noexcept nogil:
-    # A full cell changes places with whatever stands there; the mark of guests stays with the site.
-    cdef int32_t here = p.site[row], other = p.occupant[there]
-    cdef uint8_t mine = p.site_code[here], theirs = p.site_code[there]
-    cdef uint8_t home = p.home[theirs & KIND_MASK]
-    p.site_code[there] = (mine & ~GUESTS) | (theirs & GUESTS)
-    p.site_code[here] = (theirs & ~GUESTS) | (mine & GUESTS)
-    p.occupant[there] = row
-    p.occupant[here] = other
-    p.site[row] = there
-    if home == 1:
-        p.s_site[other] = here
-    elif home == 2:
-        p.site[other] = here
-
-
-cdef void resolve_batch(
-    world_t* p, const int32_t* walkers, Py_ssize_t first, Py_ssize_t last, const step_t* s, const uint8_t* action,
-    const int32_t* destination, int64_t* counts
-) noexcept nogil:
-    cdef Py_ssize_t i
-    cdef int32_t row, there
-    if not p.n_virtual:
-        for i in range(first, last):
-            if action[i] != REST:
-                there = destination[i]
-                prefetch(&p.claim[there])
-                prefetch(&p.occupant[there])
-                prefetch(&p.site_code[p.site[walkers[i]]])
-                prefetch(&p.occupant[p.site[walkers[i]]])
-    for i in range(first, last):
-        if action[i] == REST:
-            continue
-        row = walkers[i]
-        there = destination[i]
-        if action[i] == STEP and p.flags[row] & GUEST:
-            p.site[row] = there
-            counts[C_STEPS] += 1
-        elif p.claim[there] == ticket_of(i, s):
-            if action[i] == STEP:
-                walk(p, row, there)
-                counts[C_STEPS] += 1
-            else:
-                touch(p, row, action[i], there, s.now, counts)
-
-
-cdef void serve_losers(
-    world_t* p, const int32_t* walkers, Py_ssize_t n, const step_t* s, uint8_t* action, const int32_t* destination,
-    int64_t* counts
-) noexcept nogil:
-    # In the order of uid. The claims have been settled, so that those of the winners can tell their ranks.
-    cdef uint32_t mask = (<uint32_t>1 << RANK_BITS) - 1
-    cdef Py_ssize_t i, n_losers = 0
-    cdef int32_t row, there, winner
-    cdef words_t w
-    for i in range(n):
-        if action[i] >= CONTACT and p.claim[destination[i]] != ticket_of(i, s):
-            action[i] |= LOST
-            n_losers += 1
-    if n_losers == 0:
-        return
-    for i in range(n):
-        row = walkers[i]
-        if CONTACT <= action[i] < LOST or (action[i] == STEP and p.site[row] == destination[i] and not p.flags[row] & GUEST):
-            p.claim[destination[i]] = (s.epoch << RANK_BITS) | <uint32_t>i
-    for i in range(n):
-        if action[i] < LOST:
-            continue
-        row = walkers[i]
-        there = destination[i]
-        winner = walkers[p.claim[there] & mask]
-        w = philox(p.seed, p.contact, <uint64_t>p.uid[row], <uint64_t>s.now, 0, 0)
-        if to_uniform(w.w0) * <double>p.scale >= <double>p.weight[winner]:
-            touch(p, row, action[i] & ~LOST, there, s.now, counts)
+MOST_WALKERS = RANKS
+WALKER_BYTES = sizeof(walker_t)
+BUCKET_SITES = SITES_OF_A_BUCKET
 
 
 def run_steps(
@@ -331,8 +117,9 @@ def run_steps(
     const uint8_t[::1] home,              # IN (32,) by kind: 1 sessile, 2 motile, 0 neither
     uint64_t seed, uint64_t walk_stream, uint64_t contact_stream, uint64_t claim_stream,
     int32_t tick, int32_t step_ticks, int n_steps,
-    uint8_t[::1] action,                  # OUT (n,) scratch
-    int32_t[::1] destination,             # OUT (n,) scratch
+    uint8_t[::1] lined_up,                # OUT (n * WALKER_BYTES,) scratch
+    int64_t[::1] losers,                  # OUT (n,) scratch
+    int32_t[::1] bucket,                  # OUT (n_sites // BUCKET_SITES + 1,) scratch, none for a mixed place
     int64_t[:, ::1] counts,               # INOUT (n_threads, N_COUNTS) killed body cells by kind, then COUNTS
     int32_t[::1] killer,                  # OUT (n or 0,) motile rows whose bound target died
     int32_t[::1] killed_site,             # OUT (n or 0,) and where; these sites stay marked as bound
@@ -341,16 +128,15 @@ def run_steps(
     """Run ``n_steps`` steps of ``step_ticks`` from ``tick``; return the number of ``killer`` entries."""
     cdef world_t p
     cdef step_t s
-    cdef Py_ssize_t n = walkers.shape[0], n_batches = (n + BATCH - 1) // BATCH, i
-    cdef int32_t row, there
-    cdef int k
-    cdef int64_t recorded = 0, capacity = killer.shape[0], block
-    cdef bint any_light = False
-    cdef words_t w
-    if n == 0:
+    if walkers.shape[0] == 0:
         return 0
-    if n > MOST_WALKERS:
-        raise OverflowError(f"at most {MOST_WALKERS} CAR T cells in one place, got {n}")
+    if walkers.shape[0] > MOST_WALKERS:
+        raise OverflowError(f"at most {MOST_WALKERS} CAR T cells in one place, got {walkers.shape[0]}")
+    cdef int32_t n = <int32_t>walkers.shape[0], n_batches = (n + BATCH - 1) // BATCH, i, row, there
+    cdef walker_t* line = <walker_t*>&lined_up[0]
+    cdef int k
+    cdef int64_t recorded = 0, capacity = killer.shape[0], lost, lost_before = 0
+    cdef bint any_light = False
     p.shared = n_threads > 1
     p.site_code = &site_code[0] if site_code.shape[0] else NULL
     p.occupant = &occupant[0] if occupant.shape[0] else NULL
@@ -399,19 +185,13 @@ def run_steps(
     p.walk = walk_stream
     p.contact = contact_stream
     with nogil:
+        line_up(&p, &walkers[0], n, line, &bucket[0] if bucket.shape[0] else NULL, bucket.shape[0])
         for i in range(n):
             row = walkers[i]
             engaged[row] += <uint16_t>max(min(free_at[row], p.end) - tick, 0)
             any_light |= weight[row] < scale
         for k in range(n_steps):
-            s.now = tick + k * step_ticks
-            block = s.now // (<int64_t>step_ticks * EPOCHS)
-            s.epoch = <uint32_t>(EPOCHS - 1 - (s.now // step_ticks) % EPOCHS)
-            if block != claim_block[0] and claim.shape[0]:
-                memset(p.claim, 255, claim.shape[0] * sizeof(uint32_t))
-            claim_block[0] = block
-            w = philox(seed, claim_stream, 0, <uint64_t>s.now, 0, 0)
-            s.key, s.odd = <uint32_t>w.w0, <uint32_t>w.w1 | 1
+            begin_step(&s, tick + k * step_ticks, step_ticks, seed, claim_stream, p.claim, claim.shape[0], &claim_block[0])
             for i in range(n):
                 row = walkers[i]
                 if kill_at[row] <= s.now:
@@ -423,12 +203,16 @@ def run_steps(
                         site_code[there] |= BOUND
                         recorded += 1
             for i in prange(n_batches, num_threads=n_threads, schedule="static"):
-                propose_batch(&p, &walkers[0], i * BATCH, min((i + 1) * BATCH, n), &s, &action[0], &destination[0])
+                propose_batch(&p, line + i * BATCH, min(BATCH, n - i * BATCH), &s)
             for i in prange(n_batches, num_threads=n_threads, schedule="static"):
-                resolve_batch(
-                    &p, &walkers[0], i * BATCH, min((i + 1) * BATCH, n), &s, &action[0], &destination[0],
-                    &counts[threadid(), 0],
-                )
-            if any_light:
-                serve_losers(&p, &walkers[0], n, &s, &action[0], &destination[0], &counts[0, 0])
+                resolve_batch(&p, line + i * BATCH, min(BATCH, n - i * BATCH), &s, &counts[threadid(), 0])
+            lost = 0
+            for i in range(counts.shape[0]):
+                lost += counts[i, C_LOST]
+            if any_light and lost > lost_before:
+                serve_losers(&p, &walkers[0], line, n, &s, <walker_t**>&losers[0], &counts[0, 0])
+            lost_before = lost
+        for i in range(n):
+            site[line[i].row] = line[i].site
+            heading[line[i].row] = line[i].heading
     return recorded

@@ -11,7 +11,7 @@ cdef enum:
     WIDTH = 24
 
 cdef enum:
-    C_CONTACTS = 32, C_KILLS = 33, C_ACTIVATIONS = 34, C_DEAD = 35, C_STEPS = 36, C_WIDTH = 64
+    C_CONTACTS = 32, C_KILLS = 33, C_ACTIVATIONS = 34, C_DEAD = 35, C_STEPS = 36, C_LOST = 37, C_WIDTH = 64
 
 cdef enum:
     MEMORY = 0, ACTIVATED = 1, EFFECTOR = 2, EXHAUSTED = 3, RESIDENT = 4
@@ -23,6 +23,7 @@ cdef enum:
 
 cdef enum:
     REST = 0, STEP = 1, CONTACT = 2, CONTACT_GUESTS = 3
+    LOST = 128  # marks the action of a walker that lost a claim
 
 cdef struct world_t:
     # the place

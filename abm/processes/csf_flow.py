@@ -99,7 +99,7 @@ def _free_cells(state: State, name: str) -> Array:
     rows = np.flatnonzero(table.array("compartment") == CSF)
     rows = rows[table.array("kind")[rows] != VOID]
     rows = rows[is_free(state, name, rows)]
-    return np.asarray(rows[np.argsort(table.array("uid")[rows], kind="stable")])
+    return table.by_uid(rows)
 
 
 def _scatter(state: State, lattice: Lattice, cells: dict[str, Array], region: Array, draw: int, *, within: bool) -> None:

@@ -173,10 +173,7 @@ class Engagement:
         """
         motile, sessile = state.motile, state.sessile
         kinds, compartments = motile.arrays("kind", "compartment")
-        walkers = np.flatnonzero((kinds == CAR_T.code) & (compartments == place.code)).astype(np.int32)
-        uids = motile.array("uid")
-        if (uids[1:] < uids[:-1]).any():  # a shuffled table
-            walkers = walkers[np.argsort(uids[walkers])]
+        walkers = motile.by_uid(np.flatnonzero((kinds == CAR_T.code) & (compartments == place.code)).astype(np.int32))
         if len(walkers) == 0:
             return NO_SITES, NO_SITES
         slots = self._slots(state, place)
@@ -209,8 +206,9 @@ class Engagement:
             tick=state.tick,
             step_ticks=self.step,
             n_steps=self.period // self.step,
-            action=np.empty(len(walkers), np.uint8),
-            destination=np.empty(len(walkers), np.int32),
+            lined_up=np.empty(len(walkers) * _engagement.WALKER_BYTES, np.uint8),
+            losers=np.empty(len(walkers), np.int64),
+            bucket=np.empty(place.n_sites // _engagement.BUCKET_SITES + 1 if place.lattice else 0, np.int32),
             counts=counts,
             killer=killer,
             killed_site=site,
@@ -229,9 +227,9 @@ class Engagement:
         """Return the sessile rows of a mixed place's targets, in the order of uid."""
         if place.lattice is not None:
             return NO_SITES
-        kinds, compartments, uids = state.sessile.arrays("kind", "compartment", "uid")
+        kinds, compartments = state.sessile.arrays("kind", "compartment")
         rows = np.flatnonzero((compartments == place.code) & (kinds != VOID) & self.any_target[kinds])
-        return rows[np.argsort(uids[rows], kind="stable")].astype(np.int32)
+        return state.sessile.by_uid(rows.astype(np.int32))
 
     def _book(self, state: State, place: Place, counts: Array) -> None:
         for kind in KINDS:

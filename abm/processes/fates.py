@@ -27,8 +27,7 @@ def due_rows(table: CellTable, kinds: tuple[int, ...], tick: int, column: str = 
     """Return the rows of living, unlocked cells of ``kinds`` that are due, in the order of uid."""
     rows = np.flatnonzero(table.array(column) <= tick)
     chosen = np.isin(table.array("kind")[rows], kinds) & ((table.array("flags")[rows] & LOCKED) == 0)
-    rows = rows[chosen]
-    return np.asarray(rows[np.argsort(table.array("uid")[rows], kind="stable")])
+    return table.by_uid(rows[chosen])
 
 
 def waiting_ticks(state: State, uids: Array, upper: float, draw: int, since: int | Array | None = None) -> Array:

@@ -88,7 +88,5 @@ class HostTRecovery:
 
     def _drawn(self, state: State, chance: float) -> Array:
         """Return rows of host T cells, each with a probability, in the order of uid."""
-        kinds, uids = state.motile.arrays("kind", "uid")
-        rows = np.flatnonzero(kinds == HOST_T.code)
-        rows = rows[state.draws.uniform(Stream.FATE, state.tick, uids[rows], DRAW_TURNOVER) < chance]
-        return rows[np.argsort(uids[rows], kind="stable")]
+        rows = state.motile.by_uid(np.flatnonzero(state.motile.array("kind") == HOST_T.code))
+        return rows[state.draws.successes(len(rows), chance, Stream.FATE, state.tick, DRAW_TURNOVER)]

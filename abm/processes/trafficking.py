@@ -20,11 +20,13 @@ from abm.state.state import State
 from abm.state.weights import arrive, cut, take_share
 from abm.state.weights_room import is_free
 from abm.streams import Stream
-from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE, Parameters, quantity
+from abm.units import TICKS_PER_HOUR, Parameters, quantity
 
-DRAW_MOVES, DRAW_GUEST, DRAW_ENTRY, DRAW_FLUID = 0, 1, 2, 3
-DRAW_TURN = 10
+DRAW_GUEST, DRAW_ENTRY, DRAW_FLUID, DRAW_TURN = 1, 2, 3, 10
 DRAW_SITES = {CAR_T.code: 4, HOST_T.code: 6, BLAST.code: 8}
+DRAW_LEAVE = {CAR_T.code: 11, HOST_T.code: 12, BLAST.code: 13}
+DRAW_LEAVE_RETAINED = 14
+DRAW_ENTER = {CAR_T.code: 15, HOST_T.code: 16, BLAST.code: 17}
 """Draw numbers; those of sites stand for two each."""
 WORST_GRADE = 4
 LEUKAEMIC = (BLAST.code, CD19_NEGATIVE_BLAST.code)
@@ -92,9 +94,8 @@ class Trafficking:
     host_t_marrow_share : float
         Host T cells that are in marrow at equilibrium.
     period : int
-        Ticks of one run.
-    slow_period : int
-        Ticks between the exchanges of host T cells and blasts, which are many and slow; a multiple.
+        Ticks of one run. No rate exceeds some per cent an hour, and to look at every agent costs as much as
+        moving it: an hour is fine enough.
     """
 
     name = "trafficking"
@@ -105,11 +106,9 @@ class Trafficking:
         body: BodyParameters,
         *,
         host_t_marrow_share: float,
-        period: int = 10 * TICKS_PER_MINUTE,
-        slow_period: int = TICKS_PER_HOUR,
+        period: int = TICKS_PER_HOUR,
     ) -> None:
         self.period = period
-        self.slow_period = slow_period
         self.parameters = parameters
         self.host_t_marrow_share = host_t_marrow_share
         self.retention_ticks = round(parameters.retention_time * TICKS_PER_HOUR)
@@ -122,16 +121,13 @@ class Trafficking:
         if PERIPHERY not in state.places:
             return
         lattice = state.places[MARROW].lattice
-        slow = state.tick % self.slow_period == 0
         if lattice is not None:
             self._move_car_t(state, lattice)
-            if slow:
-                self._move_host_t(state, lattice)
-                self._move_blasts(state, lattice)
+            self._move_host_t(state, lattice)
+            self._move_blasts(state, lattice)
         if CSF in state.places:
-            self._enter_csf(state, "motile", (CAR_T.code,), self.car_t_into_csf * barrier, self.period)
-            if slow:
-                self._enter_csf(state, "sessile", LEUKAEMIC, self.blasts_into_csf * barrier, self.slow_period)
+            self._enter_csf(state, "motile", (CAR_T.code,), self.car_t_into_csf * barrier)
+            self._enter_csf(state, "sessile", LEUKAEMIC, self.blasts_into_csf * barrier)
 
     def _barrier(self, state: State) -> float:
         """Set and return the factor on entry into the CSF: it rises in a straight line with the CRS grade."""
@@ -142,39 +138,46 @@ class Trafficking:
 
     def _move_car_t(self, state: State, lattice: Lattice) -> None:
         table = state.motile
-        rows = _free_cells(state, "motile", (CAR_T.code,))
-        programme, free_at = table.array("state")[rows], table.array("free_at")[rows]
+        rows = _cells(state, "motile", (CAR_T.code,))
+        programme, free_at, places = (table.array(name)[rows] for name in ("state", "free_at", "compartment"))
         recent = free_at > state.tick - self.retention_ticks
         retained = (programme == Programme.ACTIVATED) | ((programme == Programme.EFFECTOR) & recent)
-        factor = np.where(retained, self.parameters.retention, 1.0)
-        factor[programme == Programme.RESIDENT] = 0.0
-        entry = _balanced(self.parameters.exit, self.parameters.marrow_share)
-        self._exchange(state, lattice, "motile", rows, self.parameters.exit * factor, entry, CAR_T.code)
+        here = (places == MARROW) & (programme != Programme.RESIDENT)
+        rate = self.parameters.exit
+        self._leave(state, "motile", rows[here & ~retained], rate, DRAW_LEAVE[CAR_T.code])
+        self._leave(state, "motile", rows[here & retained], rate * self.parameters.retention, DRAW_LEAVE_RETAINED)
+        self._enter(state, lattice, "motile", rows[places == PERIPHERY], _balanced(rate, self.parameters.marrow_share), CAR_T.code)
 
     def _move_host_t(self, state: State, lattice: Lattice) -> None:
-        rows = _free_cells(state, "motile", (HOST_T.code,))
-        rates = np.full(len(rows), self.parameters.host_t_exit)
-        entry = _balanced(self.parameters.host_t_exit, self.host_t_marrow_share)
-        self._exchange(state, lattice, "motile", rows, rates, entry, HOST_T.code)
+        rate = self.parameters.host_t_exit
+        self._exchange(state, lattice, "motile", (HOST_T.code,), rate, _balanced(rate, self.host_t_marrow_share))
 
     def _move_blasts(self, state: State, lattice: Lattice) -> None:
-        rows = _free_cells(state, "sessile", LEUKAEMIC)
-        rates = np.full(len(rows), self.parameters.blast_homing * self.parameters.blast_share)
-        self._exchange(state, lattice, "sessile", rows, rates, self.parameters.blast_homing, BLAST.code)
+        rate = self.parameters.blast_homing
+        self._exchange(state, lattice, "sessile", LEUKAEMIC, rate * self.parameters.blast_share, rate)
 
-    def _exchange(self, state: State, lattice: Lattice, name: str, rows: Array, leave: Array, enter: float, kind: int) -> None:
-        """Let each cell leave the marrow or enter it, at its rate [1/h]."""
-        table = state.tables[name]
-        places, uids = table.array("compartment")[rows], table.array("uid")[rows]
-        hours = (self.period if kind == CAR_T.code else self.slow_period) / TICKS_PER_HOUR
-        chance = np.where(places == MARROW, -np.expm1(-leave * hours), -math.expm1(-enter * hours))
-        moves = state.draws.uniform(Stream.TRAFFIC, state.tick, uids, DRAW_MOVES) < chance
-        leaving, entering = rows[moves & (places == MARROW)], rows[moves & (places == PERIPHERY)]
+    def _exchange(self, state: State, lattice: Lattice, name: str, kinds: tuple[int, ...], leave: float, enter: float) -> None:
+        """Let each cell leave the marrow or enter it, at the same rate [1/h] for all."""
+        rows = _cells(state, name, kinds)
+        places = state.tables[name].array("compartment")[rows]
+        self._leave(state, name, rows[places == MARROW], leave, DRAW_LEAVE[kinds[0]])
+        self._enter(state, lattice, name, rows[places == PERIPHERY], enter, kinds[0])
+
+    def _leave(self, state: State, name: str, rows: Array, rate: float, draw: int) -> None:
+        leaving = self._moved(state, name, rows, rate, draw)
         if len(leaving):
             arrive(state, name, leaving, PERIPHERY)
+
+    def _enter(self, state: State, lattice: Lattice, name: str, rows: Array, rate: float, kind: int) -> None:
+        entering = self._moved(state, name, rows, rate, DRAW_ENTER[kind])
         if len(entering):
-            entering = entering[np.argsort(table.array("uid")[entering], kind="stable")]
             self._home(state, lattice, name, entering, DRAW_SITES[kind])
+
+    def _moved(self, state: State, name: str, rows: Array, rate: float, draw: int) -> Array:
+        """Return those that move at a rate [1/h] and that no synapse holds; ``rows`` are in the order of uid."""
+        chance = -math.expm1(-rate * self.period / TICKS_PER_HOUR)
+        rows = rows[state.draws.successes(len(rows), chance, Stream.TRAFFIC, state.tick, draw)]
+        return rows[is_free(state, name, rows)]
 
     def _home(self, state: State, lattice: Lattice, name: str, rows: Array, draw: int) -> None:
         """Let cells settle at free sites by the sinusoids, in random order; those who find none stay in blood."""
@@ -194,12 +197,13 @@ class Trafficking:
             sites = left[state.draws.integers(len(left), Stream.TRAFFIC, state.tick, uids, DRAW_GUEST)]
             arrive(state, name, guests, MARROW, sites)
 
-    def _enter_csf(self, state: State, name: str, kinds: tuple[int, ...], rate: float, ticks: int) -> None:
+    def _enter_csf(self, state: State, name: str, kinds: tuple[int, ...], rate: float) -> None:
         """Take a binomial share of every agent in the periphery at a rate [1/h], and put it into the fluid."""
         table = state.tables[name]
-        rows = _free_cells(state, name, kinds)
+        rows = _cells(state, name, kinds)
         rows = rows[table.array("compartment")[rows] == PERIPHERY]
-        chance = -math.expm1(-rate * ticks / TICKS_PER_HOUR)
+        rows = rows[is_free(state, name, rows)]
+        chance = -math.expm1(-rate * self.period / TICKS_PER_HOUR)
         uids, loads = table.array("uid")[rows], table.array("weight")[rows]
         counts = state.draws.binomial(loads, chance, Stream.CROSSING, state.tick, uids, DRAW_ENTRY)
         crossing = counts > 0
@@ -215,14 +219,14 @@ class Trafficking:
         arrive(state, name, pieces, CSF, sites)
 
 
-def _free_cells(state: State, name: str, kinds: tuple[int, ...]) -> Array:
-    """Return the rows of cells of some kinds that no synapse holds."""
-    here = state.tables[name].array("kind")
+def _cells(state: State, name: str, kinds: tuple[int, ...]) -> Array:
+    """Return the rows of cells of some kinds, in the order of uid."""
+    table = state.tables[name]
+    here = table.array("kind")
     chosen = here == kinds[0]
     for kind in kinds[1:]:
         chosen |= here == kind
-    rows = np.flatnonzero(chosen)
-    return rows[is_free(state, name, rows)]
+    return table.by_uid(np.flatnonzero(chosen))
 
 
 def _balanced(leave: float, share: float) -> float:

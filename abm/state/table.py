@@ -80,6 +80,11 @@ class CellTable:
         """Return the rows of living cells, in row order, as ``int64``."""
         return np.flatnonzero(self.array("kind"))
 
+    def by_uid(self, rows: Array) -> Array:
+        """Return rows in the order of uid, which is that of rows unless the table has been shuffled."""
+        uids = self.array("uid")[rows]
+        return np.asarray(rows[np.argsort(uids, kind="stable")]) if (uids[1:] < uids[:-1]).any() else rows
+
     def reserve(self, extra: int) -> None:
         """Make room for ``extra`` more rows; views taken before are stale afterwards.
 

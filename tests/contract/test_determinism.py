@@ -71,7 +71,7 @@ def test_the_seed_changes_everything(runs: Runs) -> None:
 
 def test_shuffling_moves_rows_and_the_digest_sees_a_changed_cell(tmp_path: Path) -> None:
     model = TherapyModel(everything(tmp_path), threads=1)
-    model.run(until_days=0.2)
+    model.run(until_days=0.1)
     state = model.state
     before, uids = state_digest(state), state.sessile.array("uid").copy()
     assert len(state.places[1].guest_row)

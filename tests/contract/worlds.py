@@ -75,3 +75,8 @@ class ColumnWorld:
 
 
 World = MesaWorld | ColumnWorld
+
+
+def uids(agents: Iterable[Any]) -> list[int]:
+    """Return the uids in the order of the set."""
+    return [agent.unique_id for agent in agents]

@@ -97,6 +97,6 @@ def test_new_files_are_as_the_linter_wants_them(copy: Path) -> None:
 
 def test_every_command_of_the_table_is_a_target() -> None:
     targets = re.findall(r"^\| `make ([\w-]+)` \|", TEXT, re.MULTILINE)
-    assert {"build", "test", "lint", "docs", "debug-test", "sanitize-test"} <= set(targets)
+    assert {"build", "test", "lint", "docs", "debug-test", "sanitize-test", "coverage"} <= set(targets)
     done = subprocess.run(["make", "-n", *targets], cwd=ROOT, capture_output=True, encoding="utf-8", timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -253,7 +253,7 @@ ARRAYS = (
     *("slot_row", "guest_site", "guest_row", "walkers"),
     *owner._MOTILE,
     *(f"s_{name}" for name in owner._SESSILE),
-    *("parameters", "is_target", "is_passable", "home", "action", "destination", "counts", "killer", "killed_site"),
+    *("parameters", "is_target", "is_passable", "home", "lined_up", "losers", "bucket", "counts", "killer", "killed_site"),
 )
 
 
@@ -273,6 +273,11 @@ def test_a_wrong_array_is_refused(arguments: dict[str, Any], name: str) -> None:
 
 def test_the_arguments_as_they_are_go_through(arguments: dict[str, Any]) -> None:
     assert _engagement.run_steps(**arguments) == 0
+
+
+def test_without_walkers_nothing_happens(arguments: dict[str, Any]) -> None:
+    assert _engagement.run_steps(**{**arguments, "walkers": arguments["walkers"][:0]}) == 0
+    assert not arguments["counts"].any()
 
 
 @pytest.mark.parametrize("name", ["site_code", "s_kind", "free_at", "counts"])

@@ -111,6 +111,23 @@ NEIGHBOURS = {
 }
 
 
+@pytest.mark.parametrize("p", [1e-4, 0.01, 0.3, 0.9])
+def test_successes(p: float) -> None:
+    chosen = Draws(14).successes(MANY, p, Stream.FATE, 5)
+    assert stats.binomtest(len(chosen), MANY, p).pvalue > FALSE_ALARM
+    assert stats.kstest(chosen, "randint", args=(0, MANY)).pvalue > FALSE_ALARM
+    gaps = np.concatenate([Draws(14).successes(1000, p, Stream.FATE, tick)[:1] for tick in range(20_000)])
+    first = np.append(gaps, np.full(20_000 - len(gaps), 1000)).astype(float)
+    assert fits_counts(first, stats.rv_discrete(values=_first_of_a_thousand(p))) > FALSE_ALARM
+
+
+def _first_of_a_thousand(p: float) -> tuple[np.ndarray, np.ndarray]:
+    numbers = np.arange(1001)
+    chances = p * (1 - p) ** numbers
+    chances[1000] = (1 - p) ** 1000
+    return numbers, chances
+
+
 @pytest.mark.parametrize("name", NEIGHBOURS)
 def test_neighbours_are_independent(name: str) -> None:
     here, there = NEIGHBOURS[name]

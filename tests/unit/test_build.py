@@ -83,6 +83,14 @@ def test_debug_build_checks_everything(build: ModuleType) -> None:
     assert debug["wraparound"] is False
 
 
+def test_a_traced_build_traces_what_runs_without_python_too(build: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    plain, traced = (build.variant(environ) for environ in ({}, {"ABM_TRACE": "1"}))
+    assert [build.directives(wanted)["linetrace"] for wanted in (plain, traced)] == [False, True]
+    assert all(not item.define_macros for item in build.extensions(plain, []))
+    assert all(("CYTHON_TRACE_NOGIL", "1") in item.define_macros for item in build.extensions(traced, []))
+
+
 def test_openmp_refused_asks_no_compiler(build: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     assert build.openmp_flags(None, build.variant({"ABM_OPENMP": "0"})) == ([], [])
     assert "ABM_OPENMP=0" in capsys.readouterr().out

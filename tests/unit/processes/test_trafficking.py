@@ -143,7 +143,7 @@ def test_bound_cells_stay() -> None:
 
 def test_crossing_into_the_csf_is_binomial() -> None:
     counts = []
-    chance = -np.expm1(-0.02 * 1 / 24 / 6)  # the blood's share of a rate of 1/d, for ten minutes
+    chance = -np.expm1(-0.02 * 1 / 24)  # the blood's share of a rate of 1/d, for an hour
     trafficking = process(car_t_csf_entry=1, exit=0)
     for seed in range(60):
         state = make_state(scale=1000, csf=SMALL_CSF, seed=seed)
