@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Showing a run: movies, stills, figures of its time courses, and its story in words."""
+"""Showing a run: movies, stills, figures of its time courses, and its story in words; several runs side by side."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from abm.errors import InputError
-from abm.playback.output import check_suffix
+from abm.playback.output import check_suffix, refuse_existing
 
 OUTPUTS = (".mp4", ".gif", ".png")
 
@@ -45,10 +45,6 @@ def play(file: str | Path, output: str | Path, *, overwrite: bool = False, **opt
             raise InputError(
                 f"{output}: option {option!r} does not go with a {suffix} file; allowed: {', '.join(known)}"
             )
-    if Path(output).exists():
-        if Path(file).exists() and Path(output).samefile(file):
-            raise InputError(f"{output}: is the trajectory itself; give another name")
-        if not overwrite and not Path(output).is_dir():
-            raise InputError(f"{output}: exists already; choose another name, or allow overwriting (--overwrite)")
+    refuse_existing(output, [file], overwrite=overwrite)
     with Trajectory.open(file) as trajectory:
         return render(trajectory, output, **options)

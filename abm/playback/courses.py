@@ -21,6 +21,8 @@ MRD_LIMIT = 1e-4
 """Fraction of marrow mononuclear cells below which flow cytometry finds no minimal residual disease."""
 SIGNAL_COLOUR = "#1a1a1a"
 IL6_COLOUR = "#97825c"
+GRADE = "grade"
+"""Unit of a panel that shows whole grades."""
 RATIO_COLOUR = "#f98c24"
 _WIDE = 3.4
 
@@ -38,6 +40,8 @@ class Course:
         [d] and the panel's unit; without NaN.
     width : float
         Of the line [pt]; a sum is wider than its part that is drawn over it.
+    style : str or tuple
+        Dashes of the line, as matplotlib takes them.
     """
 
     label: str
@@ -45,6 +49,7 @@ class Course:
     days: Values
     values: Values
     width: float = 1.8
+    style: str | tuple[float, tuple[float, ...]] = "-"
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,15 @@ def course_panels(observables: pd.DataFrame, kinds: Sequence[dict[str, Any]]) ->
     else:
         panels = [_marrow(table), _blood(table), _csf(table), _cytokines(table)]
     return [panel for panel in panels if panel.courses]
+
+
+def grade_panel(observables: pd.DataFrame) -> Panel | None:
+    """Lay out the grade of cytokine release, which the movies show as its signal with thresholds."""
+    if "crs_grade" not in observables:
+        return None
+    known = observables["crs_grade"].dropna()
+    course = Course("CRS grade", SIGNAL_COLOUR, known.index.to_numpy(dtype=float), known.to_numpy(dtype=float))
+    return Panel("Cytokine release", GRADE, (course,), -0.15, len(CRS_THRESHOLDS) + 0.3, log=False)
 
 
 class _Table:

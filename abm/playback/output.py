@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,6 +24,22 @@ def check_suffix(path: str | Path, allowed: Sequence[str]) -> str:
         names = ", ".join(allowed)
         raise InputError(f"{path}: cannot write a file that ends in {suffix!r}; allowed: {names}")
     return suffix
+
+
+def refuse_existing(output: str | Path, inputs: Iterable[str | Path], *, overwrite: bool) -> None:
+    """Refuse to write over a file, or over one of the trajectories that are read.
+
+    Raises
+    ------
+    InputError
+        The output is one of the inputs, or exists and must not be replaced.
+    """
+    if not Path(output).exists():
+        return
+    if any(Path(file).exists() and Path(output).samefile(file) for file in inputs):
+        raise InputError(f"{output}: is the trajectory itself; give another name")
+    if not overwrite and not Path(output).is_dir():
+        raise InputError(f"{output}: exists already; choose another name, or allow overwriting (--overwrite)")
 
 
 @contextmanager

@@ -56,7 +56,9 @@ class TimeAxis:
         return self._clock.format(shown if shown else 0.0)
 
 
-def draw_panel(axes: Axes, panel: Panel, time: TimeAxis, *, points: float = 9.0) -> list[Artist]:
+def draw_panel(
+    axes: Axes, panel: Panel, time: TimeAxis, *, points: float = 9.0, legend: bool = True
+) -> list[Artist]:
     """Draw a panel, its legend beside its title, and return its lines.
 
     Parameters
@@ -66,6 +68,8 @@ def draw_panel(axes: Axes, panel: Panel, time: TimeAxis, *, points: float = 9.0)
     time : TimeAxis
     points : float
         Size of the letters.
+    legend : bool
+        Whether the panel has one.
     """
     if panel.log:
         axes.set_yscale("log")
@@ -92,12 +96,16 @@ def draw_panel(axes: Axes, panel: Panel, time: TimeAxis, *, points: float = 9.0)
     for course in panel.courses:
         # A value under the axis leaves through its floor, instead of breaking the line.
         values = course.values.clip(min=panel.low / 10.0) if panel.log else course.values
-        lines += axes.plot(course.days * time.scale, values, color=course.colour, lw=course.width, label=course.label)
-    legend = axes.legend(
+        lines += axes.plot(
+            course.days * time.scale, values, color=course.colour, lw=course.width, ls=course.style, label=course.label
+        )
+    if not legend:
+        return lines
+    names = axes.legend(
         loc="lower right", bbox_to_anchor=(1.0, 1.0), ncol=len(lines), frameon=False, fontsize=points,
         handlelength=1.1, handletextpad=0.4, columnspacing=1.0, borderaxespad=0.15, borderpad=0.0,
     )  # fmt: skip
-    for handle in legend.get_lines():
+    for handle in names.get_lines():
         handle.set_linewidth(3.0)
     return lines
 
@@ -106,21 +114,43 @@ def draw_treatments(
     axes: Axes, treatments: Sequence[Treatment], time: TimeAxis, *, points: float = 9.0
 ) -> list[Artist]:
     """Draw a row per treatment with a mark on each day it was given, and return the marks."""
+    return draw_treatments_of_runs(axes, [(DARK, treatments)], time, points=points)
+
+
+def draw_treatments_of_runs(
+    axes: Axes, runs: Sequence[tuple[str, Sequence[Treatment]]], time: TimeAxis, *, points: float = 9.0
+) -> list[Artist]:
+    """Draw a row per treatment, in it the days on which each run gave it in the colour of the run, one under the other."""
+    names = treatments_of_runs([treatments for _, treatments in runs])
     axes.set_xlim(*time.limits)
-    axes.set_ylim(len(treatments) - 0.5, -0.5)
+    axes.set_ylim(len(names) - 0.5, -0.5)
     _style(axes, points)
     _title(axes, "Treatments", points)
-    axes.yaxis.set_major_locator(FixedLocator(list(range(len(treatments)))))
-    axes.set_yticklabels([shorten(treatment.name, points, 14.0 * points) for treatment in treatments], size=points)
+    axes.yaxis.set_major_locator(FixedLocator(list(range(len(names)))))
+    axes.set_yticklabels([shorten(name, points, 14.0 * points) for name in names], size=points)
     axes.tick_params(axis="y", length=0, pad=7.0)  # a mark at the start is not on its name
     artists: list[Artist] = []
-    for row, treatment in enumerate(treatments):
-        axes.axhline(row, color="#ececec", lw=0.8, zorder=1)
-        for first, last, _ in spells(treatment.days):
-            artists += axes.plot([first * time.scale, last * time.scale], [row, row], color=DARK, lw=2.5, zorder=2)
-        days = [day * time.scale for day in treatment.days]
-        artists += axes.plot(days, [row] * len(days), "v", color=DARK, ms=6.0, zorder=3, clip_on=False)
+    for row in range(len(names)):
+        if len(runs) > 1:
+            axes.axhspan(row - 0.46, row + 0.46, color="#f4f4f4", lw=0.0, zorder=0)
+        else:
+            axes.axhline(row, color="#ececec", lw=0.8, zorder=1)
+    for number, (colour, treatments) in enumerate(runs):
+        for treatment in treatments:
+            at = names.index(treatment.name) + (number + 0.5) / len(runs) - 0.5
+            for first, last, _ in spells(treatment.days):
+                artists += axes.plot([first * time.scale, last * time.scale], [at, at], color=colour, lw=2.5, zorder=2)
+            days = [day * time.scale for day in treatment.days]
+            artists += axes.plot(days, [at] * len(days), "v", color=colour, ms=6.0, zorder=3, clip_on=False)
     return artists
+
+
+def treatments_of_runs(runs: Sequence[Sequence[Treatment]]) -> list[str]:
+    """Return the names of all treatments of some runs, in the order of first use."""
+    first: dict[str, float] = {}
+    for treatment in (each for treatments in runs for each in treatments):
+        first[treatment.name] = min(treatment.days[0], first.get(treatment.name, math.inf))
+    return sorted(first, key=lambda name: first[name])
 
 
 def plot_timecourses(trajectory: Trajectory, target: str | Path | Axes) -> Figure:
@@ -158,7 +188,7 @@ def plot_timecourses(trajectory: Trajectory, target: str | Path | Axes) -> Figur
         figure = Figure(figsize=(8.0, 1.2 + 1.3 * sum(rows) + 0.2 * len(rows)), facecolor="white")
         FigureCanvasAgg(figure)
         grid = figure.add_gridspec(
-            len(rows), 1, height_ratios=rows, hspace=0.3, left=0.155, right=0.9, top=1 - 0.5 / figure.get_figheight(),
+            len(rows), 1, height_ratios=rows, hspace=0.3, left=0.175, right=0.9, top=1 - 0.5 / figure.get_figheight(),
             bottom=0.55 / figure.get_figheight(),
         )  # fmt: skip
     drawn = [figure.add_subplot(grid[row]) for row in range(len(rows))]
