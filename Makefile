@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # linters call their helpers by name
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: build demo test verify bench lint docs debug-test sanitize-test coverage
+.PHONY: build demo test verify bench lint docs export-test debug-test sanitize-test coverage
 
 # Installed in place: edits count at once.
 $(INSTALLED): pyproject.toml setup.py
@@ -46,6 +46,11 @@ lint: $(INSTALLED)
 docs: build
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m pytest tests/docs tests/e2e/test_readme.py
+
+# What reads exports but is too heavy for every test: squidpy brings a hundred packages (two minutes to install).
+export-test: build
+	$(BIN)/python -m pip install --quiet --editable '.[export-test]'
+	$(BIN)/python -m pytest tests/unit/export tests/docs -m export
 
 # What exercises the kernels, in a build with bounds checks and in one with the address and undefined-behaviour
 # sanitizers (of gcc). Each is made in a copy under build/, so that the build in place stays as it is.
