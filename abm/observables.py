@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from abm.celltypes import BLAST, CAR_T, CD19_NEGATIVE_BLAST, HOST_T, MATURE_B, PRE_B, PRO_B
+from abm.celltypes import BLAST, CAR_T, CD19_NEGATIVE_BLAST, HOST_T, MATURE_B, PRE_B
 from abm.errors import InputError, nearest
 from abm.state.columns import Array
 from abm.state.kinds import KINDS
@@ -21,7 +21,6 @@ from abm.state.state import State
 LEUKAEMIA = (BLAST.code, CD19_NEGATIVE_BLAST.code)
 CD19_B = (PRE_B.code, MATURE_B.code)
 HOURS_PER_DAY = 24
-LYMPHOCYTES = (CAR_T.code, HOST_T.code, PRO_B.code, PRE_B.code, MATURE_B.code, *LEUKAEMIA)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 
 Randomness has no state: a draw is a pure function of (seed, stream, id, tick, draw number). The
 generator is Philox-4x64-10 (Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3")
-with key ``(seed, stream)`` and counter ``(id, tick, draw, block)``; ``id`` is the uid of a cell or
-the index of a site. Numbers only need to be unique and must never be re-used: a new process takes
+with key ``(seed, stream)`` and counter ``(id, tick, draw, block)``; ``id`` is the uid of a cell, the
+index of a site, or a place in the order of these. Numbers only need to be unique and must never be re-used: a new process takes
 the next free one.
 """
 

@@ -137,7 +137,8 @@ def simulate(cells: float, minutes: int, threads: int, *, field: bool, seed: int
             secrete(state, grid, concentration, source)
         cell_minutes += len(state.sessile) + len(state.motile)
     seconds = time.perf_counter() - start
-    memory = place.lattice.nbytes + field * concentration.nbytes + sum(table.nbytes for table in state.tables.values())
+    memory = place.lattice.nbytes + sum(table.nbytes for table in state.tables.values()) + engagement.scratch_bytes(state, place)
+    memory += field * (concentration.nbytes + source.nbytes)
     ledger = state.ledger
     state.check()
     return {

@@ -210,7 +210,7 @@ def run_steps(
             for i in range(counts.shape[0]):
                 lost += counts[i, C_LOST]
             if any_light and lost > lost_before:
-                serve_losers(&p, &walkers[0], line, n, &s, <walker_t**>&losers[0], &counts[0, 0])
+                serve_losers(&p, &walkers[0], line, n, &s, &losers[0], &counts[0, 0])
             lost_before = lost
         for i in range(n):
             site[line[i].row] = line[i].site

@@ -59,7 +59,11 @@ class CarTPopulation:
         return waiting_ticks(state, uids, self.upper, DRAW_FIRST_WAIT)
 
     def start(self, state: State) -> None:
-        """Schedule the first candidate deaths of the cells present."""
+        """Draw when the first fates are due."""
+        self.reschedule(state)
+
+    def reschedule(self, state: State) -> None:
+        """Draw anew when fates are due, at the rates that hold from now on."""
         table = state.motile
         rows = np.flatnonzero(table.array("kind") == CAR_T.code)
         table.array("due")[rows] = self.first_due(state, table.array("uid")[rows])

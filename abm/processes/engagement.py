@@ -217,6 +217,12 @@ class Engagement:
         self._book(state, place, counts.sum(axis=0))
         return killer[:recorded], site[:recorded]
 
+    @staticmethod
+    def scratch_bytes(state: State, place: Place) -> int:
+        """Return the memory that :meth:`run_place` takes for as long as it runs [bytes]."""
+        walkers = int(np.count_nonzero(state.motile.array("kind") == CAR_T.code))
+        return walkers * (int(_engagement.WALKER_BYTES) + 8 + 4) + 4 * (place.n_sites // int(_engagement.BUCKET_SITES) + 1)
+
     def _paced(self, state: State) -> Array:
         """Return the parameters with the times to division that hold now."""
         paced = self.parameters.copy()

@@ -54,7 +54,11 @@ class Leukaemia:
         return waiting_ticks(state, uids, self.upper, DRAW_FIRST_WAIT)
 
     def start(self, state: State) -> None:
-        """Schedule the first fates of the blasts present."""
+        """Draw when the first fates are due."""
+        self.reschedule(state)
+
+    def reschedule(self, state: State) -> None:
+        """Draw anew when fates are due, at the rates that hold from now on."""
         table = state.sessile
         rows = np.flatnonzero(np.isin(table.array("kind"), KINDS_HERE))
         table.array("due")[rows] = self.first_due(state, table.array("uid")[rows])

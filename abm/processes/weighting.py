@@ -12,7 +12,7 @@ from abm.state.state import State
 from abm.state.weights import index_guests
 from abm.state.weights_classes import rebalance
 from abm.state.weights_room import promote
-from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE, Parameters
+from abm.units import TICKS_PER_MINUTE, Parameters
 
 LEAST_RATIO = 4
 """Smallest ratio of the bounds: below it classes are split and merged by turns (flicker)."""
@@ -60,26 +60,19 @@ class Weighting:
     parameters : WeightingParameters
         The bounds.
     period : int
-        Ticks between two runs.
-    rebalance_period : int
-        Ticks between the looks at all classes, a multiple; each splits or merges an agent at most once. Classes
-        grow and shrink by some per cent an hour, whereas guests move all the time.
+        Ticks between two runs; each splits or merges an agent at most once.
     """
 
     name = "weighting"
 
-    def __init__(
-        self, parameters: WeightingParameters, *, period: int = 10 * TICKS_PER_MINUTE, rebalance_period: int = TICKS_PER_HOUR
-    ) -> None:
+    def __init__(self, parameters: WeightingParameters, *, period: int = 10 * TICKS_PER_MINUTE) -> None:
         self.parameters = parameters
         self.period = period
-        self.rebalance_period = rebalance_period
 
     def run(self, state: State) -> None:
         """Split, merge, let guests of full weight take voids, and renew the lists of guests."""
-        if state.tick % self.rebalance_period == 0:
-            for table_name in state.tables:
-                rebalance(state, table_name, self.parameters.lower, self.parameters.upper)
+        for table_name in state.tables:
+            rebalance(state, table_name, self.parameters.lower, self.parameters.upper)
         promote(state)
         for place in state.places.values():
             index_guests(state, place)

@@ -97,7 +97,7 @@ def test_repeated_weighting_keeps_the_expected_share_of_a_minority() -> None:
         total = table.array("weight")[rows].sum()
         for _ in range(5):
             process.run(state)
-            state.tick += process.rebalance_period
+            state.tick += process.period
         alive = table.alive()
         cd4 = table.array("subset")[alive] == 4
         shares.append((table.array("weight")[alive][cd4].sum() - start) / total)

@@ -232,7 +232,7 @@ class TestProcess:
             process.run(state)
             state.check()
             np.testing.assert_array_equal(state.stock(), before)
-            state.tick += process.rebalance_period
+            state.tick += process.period
         for name in state.tables:
             census = Census(state, name)
             assert len(census.splittable(lower)) == 0
@@ -252,7 +252,7 @@ class TestProcess:
             for state in (plain, mixed):
                 process.run(state)
                 state.check()
-                state.tick += process.rebalance_period
+                state.tick += process.period
             assert_same(plain, mixed)
             mixed.compact()
 
@@ -292,7 +292,7 @@ class TestProcess:
         for _ in range(6):
             process.run(state)
             sizes.append(len(state.sessile))
-            state.tick += process.rebalance_period
+            state.tick += process.period
         assert sizes == [201] * 6
 
     def test_lists_the_guests_it_makes(self) -> None:
