@@ -17,16 +17,20 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 
-__all__ = ["Scenario", "TherapyModel", "Trajectory", "__version__", "load_scenario"]
+__all__ = ["Scenario", "TherapyModel", "Trajectory", "__version__", "branch", "load_scenario", "rerun", "resume"]
 
 _HOMES = {
     "Scenario": "abm.scenario",
     "TherapyModel": "abm.model",
     "Trajectory": "abm.trajectory",
+    "branch": "abm.continuation",
     "load_scenario": "abm.scenario",
+    "rerun": "abm.continuation",
+    "resume": "abm.continuation",
 }
 
 if TYPE_CHECKING:
+    from abm.continuation import branch, rerun, resume
     from abm.model import TherapyModel
     from abm.scenario import Scenario, load_scenario
     from abm.trajectory import Trajectory

@@ -6,7 +6,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -14,7 +14,7 @@ from types import FrameType
 from abm.celltypes import BLAST, CAR_T, CD19_NEGATIVE_BLAST, MATURE_B, PRE_B
 from abm.errors import InputError, shown
 from abm.machine import require_disk
-from abm.model import TherapyModel, check_end
+from abm.model import TherapyModel, Watcher, check_end
 from abm.playback.phrases import figure
 from abm.playback.summary import summarise
 from abm.progress import Progress
@@ -106,8 +106,7 @@ def run_scenario(
                 with _run_one(loaded, path, seed, threads, until_days, overwrite, quiet, ends) as trajectory:
                     finished.append(path)
                     if not quiet:
-                        print(summarise(trajectory.observables, loaded.scenario.name, trajectory.events).text(), flush=True)
-                        print(_wrote(path, trajectory), flush=True)
+                        _tell(path, trajectory)
     except (KeyboardInterrupt, Terminated):
         if replicates > 1:
             names = ", ".join(str(path) for path in finished)
@@ -127,36 +126,76 @@ def _run_one(
     ends: _Ends,
 ) -> Trajectory:
     end = loaded.scenario.duration / 24 if until_days is None else until_days
-    model: TherapyModel | None = None
+
+    def go(watch: Watcher) -> Trajectory:
+        model = TherapyModel(loaded, seed, threads=threads)
+        trajectory = model.run(path, until_days=end, overwrite=overwrite, command=sys.argv, watch=watch)
+        assert trajectory is not None
+        return trajectory
+
+    return _watched(go, path, loaded.scenario.name, loaded.scenario.start / 24, end, quiet, ends)
+
+
+def carry_on(
+    source: Path, output: Path, go: Callable[[Watcher], Trajectory], *, until_days: float | None = None, quiet: bool, tell: bool = True
+) -> None:
+    """Resume, branch or make a run again as the command line does: with progress, signals, and the summary.
+
+    Parameters
+    ----------
+    source : Path
+        The trajectory to go on from.
+    output : Path
+        The one that is written.
+    go : callable
+        Does it, given who watches the model, and returns the trajectory.
+    until_days : float, optional
+        Day at which it ends; that of the source if not given [d].
+    quiet, tell : bool
+        Whether there is no progress, and whether there is a summary if there is.
+    """
+    with Trajectory.open(source) as before:
+        name, start = str(before.provenance["scenario"]), before.first_day
+        end = float(before.provenance["until_days"]) if until_days is None else until_days
+    with _stoppable() as ends, _watched(go, output, name, start, end, quiet, ends) as trajectory:
+        if tell and not quiet:
+            _tell(output, trajectory)
+
+
+def _watched(
+    go: Callable[[Watcher], Trajectory], path: Path, label: str, start: float, end: float, quiet: bool, ends: _Ends
+) -> Trajectory:
+    seen: TherapyModel | None = None
     try:
-        with Progress(end, loaded.scenario.name, quiet) as progress:
-            progress.update(loaded.scenario.start / 24, "laying out the marrow")
+        with Progress(end, label, quiet) as progress:
+            progress.update(start, "laying out the marrow")
 
-            def watch(running: TherapyModel) -> None:
+            def watch(model: TherapyModel) -> None:
+                nonlocal seen
+                seen = model
+                if ends.wants_state():
+                    model.keep_state()
                 ends.check()
-                progress.update(running.day, cells_text(running))
+                progress.update(model.day, cells_text(model))
 
-            model = TherapyModel(loaded, seed, threads=threads)
-            trajectory = model.run(
-                path,
-                until_days=end,
-                overwrite=overwrite,
-                command=sys.argv,
-                watch=watch,
-            )
+            return go(watch)
     except (KeyboardInterrupt, Terminated):
-        _tell_where_it_stands(path, model)
+        _tell_where_it_stands(path, seen)
         raise
-    assert trajectory is not None
-    return trajectory
 
 
 def _tell_where_it_stands(path: Path, model: TherapyModel | None) -> None:
-    """Say how far an interrupted run got, and where its recording is."""
+    """Say how far an interrupted run got, and how to go on with it."""
     if model is None or not path.exists():
         _say("ended before anything was recorded")
     else:
-        _say(f"ended at day {model.day:.1f}; what was recorded is in {path}: abm info {shlex.quote(str(path))}")
+        _say(f"ended at day {model.day:.1f}; what was recorded is in {path}; to go on: abm resume {shlex.quote(str(path))}")
+
+
+def _tell(path: Path, trajectory: Trajectory) -> None:
+    name = str(trajectory.provenance["scenario"])
+    print(summarise(trajectory.observables, name, trajectory.events).text(), flush=True)
+    print(_wrote(path, trajectory), flush=True)
 
 
 def _wrote(path: Path, trajectory: Trajectory) -> str:
@@ -191,20 +230,38 @@ def _numbered(path: Path, number: int) -> Path:
 
 
 class _Ends:
-    """Turns the first signal into an exception, and holds the later ones back while the recording is closed."""
+    """Ends a run when a signal asks for it: while it is carried on, after the hour under way, with its state kept.
+
+    A second signal ends it at once; later ones are held back while the recording is closed.
+    """
 
     def __init__(self) -> None:
         self._asked: int | None = None
+        self._running = False
+        self._state_wanted = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self._asked is not None:
+        if self._asked is not None and not self._running:
             _say("closing the recording; one moment, please")
-            return
-        self._asked = number
-        self.check()
+        elif self._asked is not None or not self._running:
+            self._asked, self._running = number, False
+            self.check()
+        else:
+            self._asked = number
+            _say("ending after the hour that is being simulated; once more ends at once")
+
+    def keep_state(self, number: int, frame: FrameType | None) -> None:
+        """Note that a checkpoint is asked for."""
+        self._state_wanted = True
+
+    def wants_state(self) -> bool:
+        """Return whether a checkpoint was asked for since the last look."""
+        wanted, self._state_wanted = self._state_wanted, False
+        return wanted
 
     def check(self) -> None:
-        """Raise what the signal asked for; again, if the exception got lost on its way."""
+        """Raise what a signal asked for; again, if the exception got lost on its way."""
+        self._running = self._asked is None
         if self._asked == signal.SIGINT:
             raise KeyboardInterrupt
         if self._asked is not None:
@@ -213,17 +270,17 @@ class _Ends:
 
 @contextmanager
 def _stoppable() -> Iterator[_Ends]:
-    """End at Ctrl-C, SIGTERM and SIGHUP with a trajectory that is closed properly, however often they come.
+    """End at Ctrl-C, SIGTERM and SIGHUP with a trajectory that is closed properly; keep the state at SIGUSR1.
 
     A signal that is ignored stays so: SIGHUP under nohup, SIGINT in the background.
     """
     ends, before = _Ends(), {}
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):  # the last is unknown to Windows
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"):  # the last two are unknown to Windows
         number = getattr(signal, name, None)
         if number is None or signal.getsignal(number) in (signal.SIG_IGN, None):
             continue
         with suppress(ValueError):  # not in the main thread, where signals do not arrive
-            before[number] = signal.signal(number, ends)
+            before[number] = signal.signal(number, ends.keep_state if name == "SIGUSR1" else ends)
     try:
         yield ends
     finally:

@@ -13,6 +13,7 @@ import numpy as np
 from abm import provenance, sizing
 from abm.agents import ColumnarAgents
 from abm.assembly import build_schedule, build_state
+from abm.checkpointing import CHECKPOINT_SECONDS, Checkpoints
 from abm.errors import InputError, RunError, shown
 from abm.machine import free_memory, number_of_threads, require_disk
 from abm.observables import observe, observe_all
@@ -116,6 +117,7 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
         super().__init__(seed=self.run_seed)
         self.threads = number_of_threads(threads)
         self._texts = scenario
+        self._state_wanted = False
         free = free_memory()
         sizing.require_memory(self.scenario, free)
         self.state = build_state(self.scenario, self.run_seed)
@@ -128,6 +130,11 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
     def day(self) -> float:
         """Time relative to day 0 [d]."""
         return (self.state.tick - self.day_zero) / TICKS_PER_DAY
+
+    @property
+    def scenario_text(self) -> str:
+        """The resolved scenario (YAML)."""
+        return self._texts.resolved
 
     def step(self) -> None:
         """Carry the model one hour on.
@@ -155,6 +162,7 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
         overwrite: bool = False,
         command: str | list[str] = "TherapyModel.run",
         watch: Watcher | None = None,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> Trajectory | None:
         """Carry the model to the end of its scenario.
 
@@ -169,7 +177,10 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
         command : str or list of str
             How the run was started, for its provenance.
         watch : callable, optional
-            Called after each hour, with the model.
+            Called after each hour, with the model. If it raises, the run ends with a checkpoint, from which
+            :func:`abm.resume` goes on.
+        checkpoint_seconds : float
+            Wall time between two checkpoints [s].
 
         Returns
         -------
@@ -189,17 +200,42 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
         check_end(end, self.day)
         last_tick = self.day_zero + round(end * TICKS_PER_DAY)
         if output is None:
-            self._advance(last_tick, None, watch)
+            self._advance(last_tick, None, None, watch)
             return None
         check_room(Path(output).resolve(), overwrite)
         require_disk(Path(output), sizing.estimate(self.scenario, end).disk_bytes)
-        with TrajectoryWriter(Path(output), self._header(command), overwrite=overwrite) as writer:
-            recorder = Recorder(writer, self.scenario.record, self.day_zero)
-            recorder.record(self.state)
-            self._advance(last_tick, recorder, watch)
+        with TrajectoryWriter(Path(output), self.header(command, end), overwrite=overwrite) as writer:
+            self.record(writer, last_tick, watch, checkpoint_seconds)
         return Trajectory.open(output)
 
-    def _advance(self, last_tick: int, recorder: Recorder | None, watch: Watcher | None) -> None:
+    def record(
+        self, writer: TrajectoryWriter, last_tick: int, watch: Watcher | None = None, checkpoint_seconds: float = CHECKPOINT_SECONDS
+    ) -> None:
+        """Carry the model to a tick and record it, from what is due now.
+
+        Parameters
+        ----------
+        writer : TrajectoryWriter
+            Where to.
+        last_tick : int
+            The end, counted from the start of the run.
+        watch, checkpoint_seconds
+            As of :meth:`run`.
+        """
+        recorder = Recorder(writer, self.scenario.record, self.day_zero)
+        checkpoints = Checkpoints(self, writer, checkpoint_seconds)
+        recorder.record(self.state)
+        checkpoints.begin()
+        self._advance(last_tick, recorder, checkpoints, watch)
+        checkpoints.end()
+
+    def keep_state(self) -> None:
+        """Ask for a checkpoint at the end of the hour that is under way."""
+        self._state_wanted = True
+
+    def _advance(
+        self, last_tick: int, recorder: Recorder | None, checkpoints: Checkpoints | None, watch: Watcher | None
+    ) -> None:
         stride = TICKS_PER_HOUR if recorder is None else recorder.stride
         while self.state.tick < last_tick:
             # An earlier run may have ended between two strides: hours and times of recording count from the start.
@@ -209,8 +245,20 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
                 recorder.record(self.state, last=self.state.tick >= last_tick)
             if self.state.tick % TICKS_PER_HOUR == 0:
                 self.steps += 1
-                if watch is not None:
-                    watch(self)
+                self._look_after(checkpoints, watch)
+
+    def _look_after(self, checkpoints: Checkpoints | None, watch: Watcher | None) -> None:
+        """Show the model to whoever watches it, and keep its state if it is time or the run is to end here."""
+        try:
+            if watch is not None:
+                watch(self)
+        except BaseException:
+            if checkpoints is not None:
+                checkpoints.keep()
+            raise
+        if checkpoints is not None:
+            checkpoints.look(asked=self._state_wanted)
+            self._state_wanted = False
 
     def _carry(self, ticks: int) -> None:
         try:
@@ -233,11 +281,20 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
             "more than memory or the model has room for; end it before (--until), or look at what lets them grow"
         )
 
-    def _header(self, command: str | list[str]) -> Header:
+    def header(self, command: str | list[str], end: float) -> Header:
+        """Return the header of a trajectory of this model.
+
+        Parameters
+        ----------
+        command : str or list of str
+            How the run was started.
+        end : float
+            Day at which it is to end [d].
+        """
         made = provenance.collect(self.run_seed, self.threads, command)
         return Header(
             scenario=self._texts.resolved,
             original=self._texts.original or self._texts.resolved,
-            provenance={"scenario": self.scenario.name, **made},
+            provenance={"scenario": self.scenario.name, **made, "begins_at_tick": self.state.tick, "until_days": end},
             **header_parts(self.state, self.scenario.record.view_depth),
         )

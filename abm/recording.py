@@ -24,7 +24,7 @@ CELL_COLUMNS = ("uid", "kind", "weight", "site", "flags", "state", "divisions", 
 
 
 class RecordParameters(Parameters):
-    """What is recorded when; 0 switches a series off."""
+    """What is recorded when, and which states are kept; 0 switches a series off."""
 
     observables: float = quantity(
         1, "h", bounds=(0, 240), about="time between two rows of observables",
@@ -43,6 +43,11 @@ class RecordParameters(Parameters):
         0, "d", bounds=(0, 365), about="time between two records of the cytokine fields",
         source="choice: off, they are large",
     )  # fmt: skip
+    checkpoints: float = quantity(
+        0, "d", bounds=(0, 365), about="time between two states kept in the file, from which a branch starts at once",
+        source="choice: only the last one, from which a run can be carried on",
+    )  # fmt: skip
+    last_state: bool = Field(True, description="whether the file keeps the state at the end, so that the run can be carried on")
 
 
 class Recorder:
@@ -75,6 +80,8 @@ class Recorder:
             self.writer.event(when - self.day_zero, kind, detail)
         state.events.clear()
         due = {name for name, period in self.periods.items() if period and (last or state.tick % period == 0)}
+        if last:
+            self.writer.close_with(tick)
         if "observables" in due:
             self.writer.observables(tick, observe_all(state))
         for place in state.places.values():

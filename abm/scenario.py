@@ -35,7 +35,7 @@ from abm.treatments import AnyTreatment
 from abm.treatments.infusion import MOST_SHARES, CarTInfusion
 from abm.treatments.rules import parse_rule
 from abm.units import TICKS_PER_HOUR, OneLine, Parameters, from_base, located, quantity
-from abm.yamlfile import dump, load
+from abm.yamlfile import dump, load, load_text
 
 FORMAT: Literal[1] = 1
 MAX_SEED = 2**63 - 1
@@ -189,6 +189,27 @@ def read_scenario(path: str | Path, overrides: Sequence[str] = ()) -> ScenarioFi
         Everything that is wrong with the file, one line each.
     """
     loaded = load(path, Scenario, overrides)
+    return ScenarioFile(loaded.model, loaded.resolved, loaded.original)
+
+
+def scenario_from_text(text: str, source: str, overrides: Sequence[str] = ()) -> ScenarioFile:
+    """Read and check a scenario that is at hand as a text, such as that of a trajectory.
+
+    Parameters
+    ----------
+    text : str
+        YAML.
+    source : str
+        What stands for the file's name in messages.
+    overrides : sequence of str
+        ``path=value`` each.
+
+    Raises
+    ------
+    InputError
+        Everything that is wrong with it, one line each.
+    """
+    loaded = load_text(text, source, Scenario, overrides)
     return ScenarioFile(loaded.model, loaded.resolved, loaded.original)
 
 

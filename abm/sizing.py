@@ -36,6 +36,8 @@ BYTES_PER_SITE = 40
 BYTES_PER_AGENT = 110
 """48 (cells that sit) or 60 (cells that walk), up to a quarter more that the tables grow ahead, and the
 columns that are sorted when cells are recorded."""
+CHECKPOINTS_AT_ONCE = 3
+"""Checkpoints of a run that goes on: those that are kept, and the next."""
 SEGMENT_COPIES = 2
 """Frames in memory, and the file made of them there."""
 BYTES_PER_ROW_IN_MEMORY = 7e3
@@ -48,6 +50,8 @@ BYTES_PER_VIEW_SITE, BYTES_PER_CSF_VIEW_SITE = 0.33, 0.03
 """A site of a view after compression; 0.28-0.33 measured in marrow, 0.005-0.03 in CSF."""
 BYTES_PER_FIELD_SITE = 1.0
 """Two fields of float32 at twice the spacing."""
+BYTES_PER_KEPT_AGENT, BYTES_PER_KEPT_SITE = 9.0, 1.2
+"""Of a state that is kept, after compression; 8-14 and 1-1.5 measured."""
 N_OBSERVABLES, BYTES_PER_VALUE = 52, 3.0
 FILE_BYTES, PART_BYTES = 0.3e6, 0.2e6
 """Datasets and texts of a file, and of a segment, beside their data."""
@@ -140,6 +144,11 @@ def estimate(scenario: Scenario, until_days: float | None = None) -> Size:
     stored += frames["fields"] * marrow * BYTES_PER_FIELD_SITE
     gathered = frames["view"] * sum(views) + frames["fields"] * marrow * BYTES_PER_FIELD_SITE
     gathered += frames["cells"] * RAW_BYTES_PER_CELL * (agents.lattice_mean + agents.mixed_mean)
+    state = BYTES_PER_KEPT_AGENT * (agents.lattice_mean + agents.mixed_mean) + BYTES_PER_KEPT_SITE * (marrow + csf)
+    kept = int(scenario.record.last_state)
+    if scenario.record.checkpoints:
+        kept += int(days * 24 / scenario.record.checkpoints)
+    stored += kept * state
     segments = 1 + max(gathered / SEGMENT_BYTES, seconds / SEGMENT_SECONDS)
     file = stored + FILE_BYTES
 
@@ -150,7 +159,7 @@ def estimate(scenario: Scenario, until_days: float | None = None) -> Size:
         agents=agents.lattice + agents.mixed,
         memory_bytes=memory,
         file_bytes=file,
-        disk_bytes=file + stored + segments * PART_BYTES,
+        disk_bytes=file + stored + CHECKPOINTS_AT_ONCE * state + segments * PART_BYTES,
         seconds=seconds,
     )
 

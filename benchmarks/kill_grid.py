@@ -95,14 +95,12 @@ def fill_with_daughters(state: State, mothers: Array, sites: Array) -> None:
     state.add_cells(CAR_T.code, MARROW, Entry.BIRTH, len(sites), site=sites, product=1, state=2, budget=255)
 
 
-def secrete(state: State, grid: FieldGrid, field: Array, source: Array) -> None:
-    """Carry the field over a minute in which the bound T cells secrete; ``source`` is zero before and after."""
+def secrete(state: State, grid: FieldGrid, field: Array) -> None:
+    """Carry the field over a minute in which the bound T cells secrete."""
     sites, kinds, free_at = state.motile.arrays("site", "kind", "free_at")
     bound = sites[(kinds == CAR_T.code) & (free_at > state.tick)]
-    voxels = grid.voxel(bound)
-    np.add.at(source, voxels, SECRETION)
-    grid.advance(field, source.reshape(grid.shape), diffusivity=DIFFUSIVITY, decay=DECAY, hours=1 / MINUTES_PER_HOUR)
-    source[voxels] = 0
+    source = np.bincount(grid.voxel(bound), minlength=grid.n_voxels).reshape(grid.shape) * float(SECRETION)
+    grid.advance(field, source, diffusivity=DIFFUSIVITY, decay=DECAY, hours=1 / MINUTES_PER_HOUR)
 
 
 def simulate(cells: float, minutes: int, threads: int, *, field: bool, seed: int) -> dict[str, Any]:
@@ -122,7 +120,7 @@ def simulate(cells: float, minutes: int, threads: int, *, field: bool, seed: int
     place = state.places[MARROW]
     assert place.lattice is not None
     grid = FieldGrid(place.lattice, threads)
-    concentration, source = grid.empty(), np.zeros(grid.n_voxels)
+    concentration = grid.empty()
     cell_minutes = 0
     start = time.perf_counter()
     for minute in range(minutes):
@@ -134,11 +132,11 @@ def simulate(cells: float, minutes: int, threads: int, *, field: bool, seed: int
             if state.sessile.n_dead > 0.1 * state.sessile.n_rows:
                 state.compact()
         if field:
-            secrete(state, grid, concentration, source)
+            secrete(state, grid, concentration)
         cell_minutes += len(state.sessile) + len(state.motile)
     seconds = time.perf_counter() - start
     memory = place.lattice.nbytes + sum(table.nbytes for table in state.tables.values()) + engagement.scratch_bytes(state, place)
-    memory += field * (concentration.nbytes + source.nbytes)
+    memory += field * (concentration.nbytes + 8 * grid.n_voxels)
     ledger = state.ledger
     state.check()
     return {

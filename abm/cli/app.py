@@ -26,9 +26,16 @@ from typing import Annotated
 
 import typer
 
+from abm.cli.branch import branch
+from abm.cli.check import check
+from abm.cli.compare import compare
+from abm.cli.diff import diff
+from abm.cli.export import export
 from abm.cli.info import info
 from abm.cli.new import new
 from abm.cli.play import play
+from abm.cli.rerun import rerun
+from abm.cli.resume import resume
 from abm.cli.run import run
 from abm.cli.schema import schema
 from abm.cli.validate import validate
@@ -45,7 +52,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for command in (run, play, info, validate, schema, new):
+for command in (run, resume, branch, rerun, play, compare, export, diff, info, check, validate, schema, new):
     app.command(command.name, epilog=command.examples)(command.function)
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from abm.errors import InputError, RunError
+from abm.machine import MOST_THREADS
 
 
 class Command(NamedTuple):
@@ -30,6 +31,12 @@ Set = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, tell nothing.")]
+
+
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, max=MOST_THREADS, metavar="N", help="Threads; all cores if not given. Any number gives the same result."),
+]
 
 
 def write_text(path: Path, text: str, *, overwrite: bool) -> None:

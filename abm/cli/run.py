@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from abm.cli.options import Command, Overwrite, Quiet, Set
-from abm.machine import MOST_THREADS
+from abm.cli.options import Command, Overwrite, Quiet, Set, Threads
 
 _EXAMPLES = """\b
 Examples:
@@ -28,10 +27,7 @@ def _run(
     scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="The scenario, a YAML file.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The trajectory to write (.h5).")],
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed, in place of the scenario's.")] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option(min=1, max=MOST_THREADS, metavar="N", help="Threads; all cores if not given. Any number gives the same result."),
-    ] = None,
+    threads: Threads = None,
     until: Annotated[
         float | None, typer.Option(min=0, metavar="DAYS", help="Day to end at, in place of the scenario's; to the next ten minutes.")
     ] = None,
@@ -42,7 +38,7 @@ def _run(
 ) -> None:
     """Simulate a scenario and write its trajectory.
 
-    Tells what happened, as a clinician would ask; progress goes to standard error. Ctrl-C leaves what was recorded.
+    Tells what happened, as a clinician would ask; progress goes to standard error. Ctrl-C leaves what was recorded; abm resume goes on.
     """
     from abm.execution import run_scenario
 

@@ -163,7 +163,7 @@ class State:
             n_rows = table.n_rows
             kept = table.compact()
             if kept is not None:
-                self._relink(name)
+                self.relink(name)
                 if name == "sessile":
                     self._renumber_guests(kept, n_rows)
 
@@ -175,7 +175,8 @@ class State:
             rows = moved[place.guest_row]
             place.guest_row, place.guest_site = rows[rows >= 0], place.guest_site[rows >= 0]
 
-    def _relink(self, name: str) -> None:
+    def relink(self, name: str) -> None:
+        """Write the rows of the full cells of a table, all of them alive, into the lattices."""
         table = self.tables[name]
         sites, flags, places = table.arrays("site", "flags", "compartment")
         full = (sites != NOWHERE) & ((flags & GUEST) == 0)

@@ -8,6 +8,9 @@ the only place that knows HDF5.
 
 from __future__ import annotations
 
+from abm.trajectory.checking import Report, check
+from abm.trajectory.checkpoints import Checkpoint
+from abm.trajectory.differences import diff
 from abm.trajectory.frames import CellFrame, CellFrames, Frames
 from abm.trajectory.index import check_room
 from abm.trajectory.packing import pack
@@ -15,4 +18,18 @@ from abm.trajectory.reader import Trajectory
 from abm.trajectory.schema import FORMAT_VERSION, Header
 from abm.trajectory.writer import TrajectoryWriter
 
-__all__ = ["FORMAT_VERSION", "CellFrame", "CellFrames", "Frames", "Header", "Trajectory", "TrajectoryWriter", "check_room", "pack"]
+__all__ = [
+    "FORMAT_VERSION",
+    "CellFrame",
+    "CellFrames",
+    "Checkpoint",
+    "Frames",
+    "Header",
+    "Report",
+    "Trajectory",
+    "TrajectoryWriter",
+    "check",
+    "check_room",
+    "diff",
+    "pack",
+]

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from abm.errors import InputError
 from abm.trajectory.schema import VIEW_FRAMES, Header
 from abm.trajectory.source import Source
 from abm.units import TICKS_PER_DAY
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 _NO_TICKS = np.empty(0, np.int64)
 
@@ -113,6 +116,11 @@ class CellFrames(_Sequence):
         self.header = header
 
     @property
+    def compartment(self) -> str:
+        """Name of the compartment."""
+        return self._series.partition("/")[2]
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns."""
         found = self._source.series.get(self._series)
@@ -152,21 +160,27 @@ class CellFrames(_Sequence):
 class CellFrame:
     """The cells of a compartment at one time; a column is read when first asked for.
 
+    It is used as a set of the model's cells is: ``cells.cd19`` and ``cells["cd19"]`` are columns,
+    ``cells.select(lambda cells: cells.cd19 < 2000)`` and ``cells[mask]`` are fewer cells.
+
     Parameters
     ----------
     frames : CellFrames
         The sequence it belongs to.
     number : int
         Its place there.
-    chosen : ndarray of bool, shape (cells of the frame,), optional
-        Which cells are meant.
+    chosen : (n,) ndarray of int, optional
+        Which cells of the frame are meant, by their place; all if not given.
     """
 
-    def __init__(self, frames: CellFrames, number: int, chosen: NDArray[np.bool_] | None = None) -> None:
+    def __init__(self, frames: CellFrames, number: int, chosen: NDArray[np.int64] | None = None) -> None:
         self.frames = frames
         self.number = number
         self._chosen = chosen
         self._read: dict[str, NDArray[Any]] = {}
+
+    def __repr__(self) -> str:
+        return f"CellFrame({len(self)} cells of {self.frames.compartment}, day {self.day:.4g})"
 
     @property
     def tick(self) -> int:
@@ -180,13 +194,25 @@ class CellFrame:
 
     def __len__(self) -> int:
         """Return the number of cells."""
-        return int(self.frames.counts[self.number] if self._chosen is None else self._chosen.sum())
+        return int(self.frames.counts[self.number]) if self._chosen is None else len(self._chosen)
 
-    def __getitem__(self, column: str) -> NDArray[Any]:
-        if column not in self._read:
-            whole = self.frames.column(column, self.number)
-            self._read[column] = whole if self._chosen is None else whole[self._chosen]
-        return self._read[column]
+    @overload
+    def __getitem__(self, item: str) -> NDArray[Any]: ...
+    @overload
+    def __getitem__(self, item: slice | NDArray[Any]) -> CellFrame: ...
+    def __getitem__(self, item: str | slice | NDArray[Any]) -> NDArray[Any] | CellFrame:
+        if not isinstance(item, str):
+            places = np.arange(self.frames.counts[self.number]) if self._chosen is None else self._chosen
+            return CellFrame(self.frames, self.number, places[item])
+        if item not in self._read:
+            whole = self.frames.column(item, self.number)
+            self._read[item] = whole if self._chosen is None else whole[self._chosen]
+        return self._read[item]
+
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        if name.startswith("_") or name not in self.frames.columns:
+            raise AttributeError(f"no column {name!r}; there are {', '.join(self.frames.columns)}")
+        return self[name]
 
     def __contains__(self, column: str) -> bool:
         return column in self.frames.columns
@@ -206,5 +232,45 @@ class CellFrame:
         InputError
             Unknown kind.
         """
-        of_kind = self.frames.column("kind", self.number) == self.frames.header.kind_code(kind)
-        return CellFrame(self.frames, self.number, of_kind if self._chosen is None else of_kind & self._chosen)
+        return self[np.flatnonzero(self["kind"] == self.frames.header.kind_code(kind))]
+
+    def select(self, condition: Callable[[CellFrame], Any], at_most: int | None = None) -> CellFrame:
+        """Return the cells for which a condition holds.
+
+        Parameters
+        ----------
+        condition : callable
+            Given this frame; returns an array of bool, one per cell.
+        at_most : int, optional
+            Only so many, the first ones by uid.
+        """
+        return self[np.flatnonzero(np.broadcast_to(condition(self), len(self)))[:at_most]]
+
+    def get(self, *columns: str) -> Any:
+        """Return a column, or several as a list."""
+        return self[columns[0]] if len(columns) == 1 else [self[name] for name in columns]
+
+    def agg(self, column: str, function: Callable[[NDArray[Any]], Any]) -> Any:
+        """Return what a function makes of a column, such as ``cells.agg("weight", np.sum)`` body cells."""
+        return function(self[column])
+
+    @property
+    def position(self) -> NDArray[np.float64]:
+        """Where the cells stand, shape ``(n, 3)`` [µm].
+
+        Raises
+        ------
+        InputError
+            The compartment has no lattice.
+        """
+        made = self.frames.header.compartments[self.frames.compartment]
+        if made["shape"] is None:
+            raise InputError(f"the {self.frames.compartment} is well mixed: its cells stand nowhere")
+        sites = np.stack(np.unravel_index(self["site"], made["shape"]), axis=1)
+        return sites.astype(np.float64) * float(made["spacing_um"])
+
+    def to_frame(self) -> DataFrame:
+        """Return all columns as a pandas DataFrame, indexed by uid."""
+        import pandas
+
+        return pandas.DataFrame({name: self[name] for name in self.keys()}).set_index("uid")

@@ -4,8 +4,11 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +16,8 @@ import h5py
 import numpy as np
 
 from abm.errors import AbmError, InputError, RunError
-from abm.trajectory.schema import FORMAT, FORMAT_VERSION, Header
+from abm.trajectory.disk import Sink
+from abm.trajectory.schema import CHECKSUM, FORMAT, FORMAT_VERSION, TEXTS, Header, to_json
 
 TEXT = h5py.string_dtype()
 PARTS_SUFFIX = ".parts"
@@ -21,8 +25,12 @@ SIGNATURE = b"\x89HDF\r\n\x1a\n"
 LIBVER = ("v108", "v110")
 """Bounds of the HDF5 features used: every tool of the last ten years reads them."""
 
+DAMAGE = (OSError, KeyError, ValueError, RuntimeError, TypeError)
+"""What reading a damaged file raises."""
 MIN_CHUNK_BYTES = 32 * 1024
 MAX_CHUNK_BYTES = 8 * 1024**2
+PIECE_BYTES = 8 * 1024**2
+"""Memory for one piece of a dataset that is read from end to end."""
 
 
 class Spec(NamedTuple):
@@ -41,6 +49,15 @@ def spec_of(dataset: h5py.Dataset) -> Spec:
     """Return the spec of a stored dataset."""
     text = h5py.check_string_dtype(dataset.dtype) is not None
     return Spec(None if text else dataset.dtype, tuple(dataset.shape[1:]))
+
+
+def row_ranges(dataset: h5py.Dataset) -> Iterator[tuple[int, int]]:
+    """Yield first row and one past the last of pieces of bounded size, each of whole chunks."""
+    length = int(dataset.shape[0])
+    chunk = dataset.chunks[0] if dataset.chunks else 1
+    step = max(1, PIECE_BYTES // spec_of(dataset).row_bytes // chunk) * chunk
+    for start in range(0, length, step):
+        yield start, min(start + step, length)
 
 
 def create_dataset(
@@ -79,17 +96,64 @@ def create_dataset(
     return dataset
 
 
+@contextmanager
+def new_file(path: Path) -> Iterator[tuple[h5py.File, Sink]]:
+    """Make a file that is on the disk when the context ends; a fault leaves a torso for the caller to remove.
+
+    Raises
+    ------
+    OSError
+        The disk is full: long work should ask :meth:`Sink.check` from time to time.
+    """
+    sink = Sink(path)
+    try:
+        with h5py.File(sink, "w", libver=LIBVER) as file:
+            yield file, sink
+            seal(file)
+    except BaseException:
+        with suppress(OSError):
+            sink.close()
+        sink.check()  # a fault of the disk is the cause, whatever HDF5 made of it
+        raise
+    sink.close()
+
+
 def write_header(file: h5py.File, header: Header, attributes: Mapping[str, Any]) -> None:
     """Write the texts of a header and the attributes that tell what the file is."""
     mark(file, attributes)
     for path, text in header.texts().items():
-        file.create_dataset(path, data=text, dtype=TEXT)
+        file.create_dataset(path, data=text, dtype=TEXT).attrs[CHECKSUM] = text_checksum(text)
 
 
 def mark(file: h5py.File, attributes: Mapping[str, Any]) -> None:
     """Write the root attributes: format, version and the given ones."""
     for key, value in {"format": FORMAT, "format_version": FORMAT_VERSION, **attributes}.items():
         file.attrs[key] = value
+
+
+def seal(file: h5py.File) -> None:
+    """Note the checksum of the root attributes; they are all there."""
+    file.attrs[CHECKSUM] = _marks_checksum(file)
+
+
+def header_damage(file: h5py.File) -> tuple[str, ...]:
+    """Return which of the root attributes and the texts of the header are not as they were written, as far as that was noted."""
+    found = [] if file.attrs.get(CHECKSUM, "") in ("", _marks_checksum(file)) else ["the attributes of the file"]
+    for path in (path for path in TEXTS if path in file):
+        noted = file[path].attrs.get(CHECKSUM)
+        if noted is not None and noted != text_checksum(file[path].asstr()[()]):
+            found.append(f"/{path}")
+    return tuple(found)
+
+
+def text_checksum(text: str) -> str:
+    """Return the sha256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _marks_checksum(file: h5py.File) -> str:
+    marks = {key: value for key, value in sorted(file.attrs.items()) if key != CHECKSUM}
+    return text_checksum(to_json(marks, "attributes"))
 
 
 def open_file(path: Path) -> h5py.File:
@@ -120,13 +184,13 @@ def open_file(path: Path) -> h5py.File:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise RunError(f"{path}: is damaged or truncated: {error}") from None
+        raise RunError(f"{path}: is damaged or truncated: {cause(error)}") from None
     try:
         _check_format(path, file)
     except BaseException as error:
         file.close()
         if isinstance(error, OSError | KeyError | ValueError | RuntimeError):
-            raise RunError(f"{path}: is damaged: {error}") from None
+            raise RunError(f"{path}: is damaged: {cause(error)}") from None
         raise
     return file
 
@@ -140,6 +204,13 @@ def _check_format(path: Path, file: h5py.File) -> None:
             f"{path}: has trajectory format {version}; this version of abm reads up to {FORMAT_VERSION}: "
             "install a newer one"
         )
+
+
+def cause(error: Exception) -> str:
+    """Return what HDF5 says went wrong, without what it was about to do."""
+    text = str(error).strip("'\"")
+    found = re.search(r"\((.+)\)$", text)
+    return found[1] if found else text
 
 
 def missing_file(path: Path) -> AbmError:

@@ -7,17 +7,27 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 
 from abm.errors import InputError, RunError
 from abm.trajectory.disk import replace_file
-from abm.trajectory.hdf5 import LIBVER, PARTS_SUFFIX, SIGNATURE, missing_file, open_file, parts_folder, write_header
-from abm.trajectory.schema import Header
+from abm.trajectory.hdf5 import (
+    DAMAGE,
+    LIBVER,
+    PARTS_SUFFIX,
+    SIGNATURE,
+    cause,
+    header_damage,
+    missing_file,
+    open_file,
+    parts_folder,
+    seal,
+    write_header,
+)
+from abm.trajectory.schema import CLOSING, TEXTS, Header
 
 RUNNING = "running"
 ABORTED = "aborted"
@@ -42,6 +52,10 @@ class Index:
         Why the run was aborted, or "".
     digest : str
         Digest noted when the run was packed, or "".
+    closing : int or None
+        Tick of the end for which everything was recorded, due or not; None before it.
+    damage : tuple of str
+        What of the header is not as it was written, though it can be read.
     stamp : tuple of int
         Changes when the file is replaced.
     """
@@ -50,6 +64,8 @@ class Index:
     state: str
     reason: str
     digest: str
+    closing: int | None
+    damage: tuple[str, ...]
     stamp: tuple[int, ...]
 
 
@@ -64,6 +80,7 @@ def write_index(path: Path, header: Header, state: str, reason: str = "") -> Non
     memory = io.BytesIO()
     with h5py.File(memory, "w", libver=LIBVER) as file:
         write_header(file, header, {"state": state, "reason": reason[:_REASON_LENGTH]})
+        seal(file)
     replace_file(path, memory.getbuffer())
 
 
@@ -85,9 +102,9 @@ def read_index(path: Path) -> Index:
             whole = path.parent.name.removesuffix(PARTS_SUFFIX)
             raise InputError(f"{path}: is one segment of a run; open {path.parent.with_name(whole)} instead")
         try:
-            return _parse(file, file.attrs, stamp)
-        except (KeyError, OSError, ValueError, TypeError, RuntimeError) as error:
-            raise RunError(f"{path}: is damaged: {error}") from None
+            return _parse(file, stamp)
+        except DAMAGE as error:
+            raise RunError(f"{path}: is damaged: {cause(error)}") from None
 
 
 def check_room(path: Path, overwrite: bool) -> None:
@@ -142,11 +159,12 @@ def stamp_of(path: Path) -> tuple[int, ...]:
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def _parse(file: h5py.File, attributes: Mapping[str, Any], stamp: tuple[int, ...]) -> Index:
-    names = ("scenario/resolved", "scenario/original", "provenance", "schema")
-    texts = {name: file[name].asstr()[()] for name in names}
-    state = str(attributes["state"])
+def _parse(file: h5py.File, stamp: tuple[int, ...]) -> Index:
+    texts = {name: file[name].asstr()[()] for name in TEXTS}
+    state = str(file.attrs["state"])
     if state not in (RUNNING, ABORTED, COMPLETE, FINISHED):
         raise ValueError(f"unknown state {json.dumps(state)}")
     header = Header.from_texts(texts)
-    return Index(header, state, str(attributes.get("reason", "")), str(attributes.get("digest", "")), stamp)
+    reason, digest, closing = (file.attrs.get(name) for name in ("reason", "digest", CLOSING))
+    end = None if closing is None else int(closing)
+    return Index(header, state, str(reason or ""), str(digest or ""), end, header_damage(file), stamp)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abm.errors import InputError, RunError
-from abm.trajectory.digest import DatasetHash, combine, digest
+from abm.trajectory.checkpoints import checkpoint_files, put_checkpoint, read_checkpoint
+from abm.trajectory.digest import combine, digest
 from abm.trajectory.disk import Sink, sync_folder, write_error
-from abm.trajectory.hdf5 import LIBVER, create_dataset, missing_parts, parts_folder, write_header
+from abm.trajectory.hashing import DatasetHash
+from abm.trajectory.hdf5 import create_dataset, new_file, open_file, parts_folder, write_header
 from abm.trajectory.index import COMPLETE, FINISHED, read_index
 from abm.trajectory.lock import acquire, release
-from abm.trajectory.schema import RESERVED, Header, day_text
-from abm.trajectory.segments import segment_files
+from abm.trajectory.schema import CHECKSUM, CLOSING, RESERVED, Header, day_text
 from abm.trajectory.source import Series, Source
+from abm.trajectory.standing import source_of_parts
 
 
 def pack(path: str | Path) -> None:
@@ -77,15 +79,15 @@ def pack_parts(path: Path, header: Header) -> None:
         The disk is full, or what was read back differs; the segments are untouched.
     """
     target = path.with_name(path.name + ".packing")
-    try:
-        source = Source(segment_files(path))
-    except FileNotFoundError as error:
-        raise missing_parts(path, error) from None
+    source = source_of_parts(path)
     last = max((int(series.ticks[-1]) for series in source.series.values()), default=0)
+    checkpoints = checkpoint_files(path)
     try:
-        noted = _copy(source, target, header)
+        noted, kept = _copy(source, target, header, checkpoints)
         source.close()
         _verify(target, header, noted, path)
+        for tick in kept:
+            read_checkpoint(target, tick)
         os.replace(target, path)
         sync_folder(path.parent)
     except OSError as error:
@@ -103,24 +105,41 @@ def pack_parts(path: Path, header: Header) -> None:
     shutil.rmtree(parts_folder(path), ignore_errors=True)
 
 
-def _copy(source: Source, target: Path, header: Header) -> str:
-    """Write the packed file and return the digest of what went into it."""
-    sink = Sink(target)
-    try:
-        with h5py.File(sink, "w", libver=LIBVER) as file:
-            write_header(file, header, {"state": FINISHED, "reason": ""})
-            hashes: dict[str, DatasetHash] = {}
-            for path in sorted(source.series):
-                _copy_series(source, path, file.create_group(path), header, hashes, sink)
-            noted = combine(header, hashes)
-            file.attrs["digest"] = noted
-    except BaseException:
-        with suppress(OSError):
-            sink.close()
-        sink.check()  # a fault of the disk is the cause, whatever HDF5 made of it
-        raise
-    sink.close()
-    return noted
+def _copy(source: Source, target: Path, header: Header, checkpoints: Mapping[int, Path]) -> tuple[str, list[int]]:
+    """Write the packed file; return the digest of what went into it, and the ticks of its checkpoints."""
+    kept = []
+    with new_file(target) as (file, sink):
+        write_header(file, header, {"state": FINISHED, "reason": ""})
+        closing = closing_of(source.files[-1]) if source.files else None
+        if closing is not None:
+            file.attrs[CLOSING] = closing
+        noted = combine(header, copy_series(source, file, header, sink))
+        file.attrs["digest"] = noted
+        for tick, stored in checkpoints.items():
+            with suppress(RunError):  # one that is damaged is left out: the recording is whole without it
+                put_checkpoint(file, read_checkpoint(stored, tick), sink)
+                kept.append(tick)
+    return noted, kept
+
+
+def closing_of(segment: Path) -> int | None:
+    """Return the tick of the end that a segment closes, or None."""
+    with open_file(segment) as file:
+        return int(file.attrs[CLOSING]) if CLOSING in file.attrs else None
+
+
+def copy_series(source: Source, file: h5py.File, header: Header, sink: Sink) -> dict[str, DatasetHash]:
+    """Write all series of a source into a file that is being made, and return the hashes of their datasets.
+
+    Raises
+    ------
+    OSError
+        The disk is full.
+    """
+    hashes: dict[str, DatasetHash] = {}
+    for path in sorted(source.series):
+        _copy_series(source, path, file.create_group(path), header, hashes, sink)
+    return hashes
 
 
 def _copy_series(
@@ -137,6 +156,7 @@ def _copy_series(
             dataset[found.length : found.length + len(block)] = block
             found.update(block)
             sink.check()
+        dataset.attrs[CHECKSUM] = found.checksum()
 
 
 def _frame_rows(series: Series, name: str) -> int:

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abm.errors import InputError
+from abm.trajectory.checkpoints import checkpoint_ticks
 from abm.trajectory.describe import describe
 from abm.trajectory.digest import digest
 from abm.trajectory.frames import CellFrame, CellFrames, Frames
 from abm.trajectory.index import COMPLETE, FINISHED
 from abm.trajectory.live import LiveSource
 from abm.trajectory.lock import live_holder
+from abm.trajectory.moments import Moment, Moments
 from abm.trajectory.schema import EVENTS, OBSERVABLES, Header, cell_series, unknown, view_series
 from abm.units import TICKS_PER_DAY
 
@@ -109,6 +111,11 @@ class Trajectory:
         return max((int(series.ticks[-1]) for series in self._source.series.values()), default=0) / TICKS_PER_DAY
 
     @property
+    def checkpoint_days(self) -> list[float]:
+        """Days whose whole state is kept, from which a run can go on [d]."""
+        return [tick / TICKS_PER_DAY for tick in checkpoint_ticks(self.path)]
+
+    @property
     def observables(self) -> DataFrame:
         """All observables: index ``day`` [d], one column each, in the units of the header."""
         import pandas
@@ -136,6 +143,43 @@ class Trajectory:
             return np.empty(0), np.empty(0)
         days = source.series[OBSERVABLES].ticks / TICKS_PER_DAY
         return days, source.read(OBSERVABLES, name, 0, len(days))
+
+    def observables_at(self, day: float) -> dict[str, float]:
+        """Return the row of observables nearest to a day, in the units of the header.
+
+        Raises
+        ------
+        InputError
+            None were recorded.
+        """
+        source = self._files()
+        if OBSERVABLES not in source.series:
+            raise InputError(f"{self.path}: no observables were recorded")
+        number = int(np.argmin(np.abs(source.series[OBSERVABLES].ticks / TICKS_PER_DAY - day)))
+        return {name: float(source.read(OBSERVABLES, name, number, number + 1)[0]) for name in self.header.observables}
+
+    @property
+    def frames(self) -> Moments:
+        """The moments at which cells, views or fields were recorded."""
+        series = [found.ticks for name, found in self._files().series.items() if name not in (OBSERVABLES, EVENTS)]
+        return Moments(self, np.unique(np.concatenate([np.empty(0, np.int64), *series])))
+
+    def at(self, *, day: float) -> Moment:
+        """Return a moment, with all that was recorded nearest to it.
+
+        Parameters
+        ----------
+        day : float
+            One that the recording covers [d].
+
+        Raises
+        ------
+        InputError
+            It does not.
+        """
+        if not self.first_day <= day <= self.last_day:
+            raise InputError(f"{self.path}: covers day {self.first_day:.4g} to {self.last_day:.4g}, asked for day {day:g}")
+        return Moment(self, day)
 
     def views(self, compartment: str = "marrow") -> Frames:
         """Return the views of a compartment, read one at a time.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from abm.errors import InputError
@@ -21,11 +21,17 @@ FORMAT = "abm trajectory"
 FORMAT_VERSION = 1
 """Raised when a file written now can no longer be read by the reader of before."""
 
+TEXTS = ("scenario/resolved", "scenario/original", "provenance", "schema")
+"""Datasets that hold the header of a run."""
 OBSERVABLES = "observables"
 EVENTS = "events"
 VIEW_FRAMES = "frames"
 BEFORE_ALL = -(2**62)
 """Earlier than any tick; ticks count from day 0 and are negative before it."""
+CLOSING = "closing"
+"""Attribute of a last segment and of a packed file: tick of the end, for which everything was recorded, due or not."""
+CHECKSUM = "sha256"
+"""Attribute of each dataset, of its values, and of each file, of its other attributes."""
 RESERVED = ("tick", "time", "frame_offset")
 """Dataset names that every series keeps for itself."""
 
@@ -86,6 +92,10 @@ class Header:
             if "\0" in getattr(self, what):
                 raise InputError(f"the {what} text holds a null character, which a trajectory cannot store")
         to_json(self.provenance, "provenance")
+
+    def but(self, **changes: Any) -> Header:
+        """Return the same header with some parts changed."""
+        return replace(self, **changes)
 
     def schema(self) -> str:
         """Return the JSON text of ``/schema``."""

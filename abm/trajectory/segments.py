@@ -15,8 +15,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from abm.trajectory.hdf5 import LIBVER, Spec, create_dataset, mark, parts_folder
-from abm.trajectory.schema import BEFORE_ALL, Header
+from abm.trajectory.hashing import DatasetHash
+from abm.trajectory.hdf5 import LIBVER, Spec, create_dataset, mark, parts_folder, seal
+from abm.trajectory.schema import BEFORE_ALL, CHECKSUM, CLOSING, Header
 from abm.units import TICKS_PER_HOUR
 
 Content = Mapping[str, "NDArray[Any] | str"]
@@ -39,6 +40,15 @@ class Segment:
     ----------
     header : Header
         For the attributes of the datasets.
+
+    Attributes
+    ----------
+    bytes : int
+        Size of what was gathered [bytes].
+    last_tick : int
+        Of its frames.
+    closing : int or None
+        Tick of the end of a run, if this segment holds what was recorded there whether due or not.
     """
 
     def __init__(self, header: Header) -> None:
@@ -46,6 +56,7 @@ class Segment:
         self._series: dict[str, _Gathered] = {}
         self.bytes = 0
         self.last_tick = BEFORE_ALL
+        self.closing: int | None = None
 
     def __bool__(self) -> bool:
         return any(gathered.frames for gathered in self._series.values())
@@ -74,10 +85,11 @@ class Segment:
         """Return the segment as the bytes of an HDF5 file."""
         memory = io.BytesIO()
         with h5py.File(memory, "w", libver=LIBVER) as file:
-            mark(file, {"segment": number})
+            mark(file, {"segment": number} if self.closing is None else {"segment": number, CLOSING: self.closing})
             for path, gathered in self._series.items():
                 if gathered.frames:
                     self._write(file.create_group(path), path, gathered)
+            seal(file)
         return memory.getbuffer()
 
     def _write(self, group: h5py.Group, path: str, gathered: _Gathered) -> None:
@@ -96,13 +108,27 @@ class Segment:
                 datasets[name] = np.concatenate(values) if gathered.flat else np.stack(values)
         for name, data in datasets.items():
             spec = Spec(None if data.dtype == object else data.dtype, data.shape[1:])
-            about = self._header.describe_dataset(path, name)
+            found = DatasetHash(spec)
+            found.update(data)
+            about = {**self._header.describe_dataset(path, name), CHECKSUM: found.checksum()}
             create_dataset(group, name, spec, len(data), frame_rows, about)[...] = data
 
 
 def segment_path(path: Path, number: int) -> Path:
     """Return the file of a segment of a trajectory."""
     return parts_folder(path) / f"{number:06d}.h5"
+
+
+def segment_numbers(path: Path) -> list[int]:
+    """Return the numbers of the segments that are there, in order.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no parts folder.
+    """
+    found = (_NAME.fullmatch(entry.name) for entry in parts_folder(path).iterdir())
+    return sorted(int(match[1]) for match in found if match)
 
 
 def segment_files(path: Path, first: int = 0) -> list[Path]:
@@ -113,8 +139,7 @@ def segment_files(path: Path, first: int = 0) -> list[Path]:
     FileNotFoundError
         There is no parts folder, or a segment in the middle is missing.
     """
-    found = (_NAME.fullmatch(entry.name) for entry in parts_folder(path).iterdir())
-    numbers = sorted(int(match[1]) for match in found if match)
+    numbers = segment_numbers(path)
     for expected, number in enumerate(numbers):
         if number != expected:
             raise FileNotFoundError(errno.ENOENT, "missing segment", str(segment_path(path, expected)))

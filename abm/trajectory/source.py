@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abm.errors import RunError
-from abm.trajectory.hdf5 import Spec, open_file, spec_of
-from abm.trajectory.schema import EVENTS, OBSERVABLES, RESERVED
+from abm.trajectory.hashing import DatasetHash
+from abm.trajectory.hdf5 import DAMAGE, PIECE_BYTES, Spec, cause, open_file, spec_of
+from abm.trajectory.schema import CHECKSUM, EVENTS, OBSERVABLES, RESERVED
 
 MAX_OPEN_FILES = 8
-PIECE_BYTES = 8 * 1024**2
-"""Memory for one piece of a dataset that is read from end to end."""
-
-_DAMAGE = (OSError, KeyError, ValueError, RuntimeError, TypeError)
 _DERIVED = ("tick", "frame_offset")
 
 
@@ -72,6 +70,13 @@ class Series:
             self._offsets = [np.concatenate(self._offsets)]
         return self._offsets[0]
 
+    def cut(self, frames: int) -> None:
+        """Forget all but the first frames."""
+        rows = int(self.offsets[frames]) if self.flat else frames
+        self._ticks, self._offsets = [self.ticks[:frames]], [self.offsets[: frames + 1]]
+        self.frame_starts = [min(start, frames) for start in self.frame_starts]
+        self.row_starts = [min(start, rows) for start in self.row_starts]
+
     def starts(self, name: str) -> list[int]:
         """Return the first index of each file in a dataset, and its length."""
         return self.row_starts if self.flat and name not in RESERVED else self.frame_starts
@@ -115,17 +120,25 @@ class Source:
         """Add one further file."""
         file = self._file(path)
         try:
-            for name in _series_in(file):
+            for name in series_in(file):
                 group = file[name]
-                ticks = group["tick"][...]
-                offsets = group["frame_offset"][...] if "frame_offset" in group else None
+                ticks = _verified(group["tick"])
+                offsets = _verified(group["frame_offset"]) if "frame_offset" in group else None
                 if name not in self.series:
-                    specs = {item: spec_of(group[item]) for item in group}
-                    self.series[name] = Series(offsets is not None, specs)
+                    self.series[name] = Series(offsets is not None, {item: _spec_of(group, item) for item in group})
                 self.series[name].extend(path, ticks, offsets)
-        except _DAMAGE as error:
-            raise RunError(f"{path}: is damaged: {error}") from None
+        except DAMAGE as error:
+            raise RunError(f"{path}: is damaged: {cause(error)}") from None
         self.files.append(path)
+
+    def cut(self, last: int, last_event: int) -> None:
+        """Forget the frames after tick ``last``, and the events after ``last_event``."""
+        for name, series in list(self.series.items()):
+            frames = int(np.searchsorted(series.ticks, last_event if name == EVENTS else last, side="right"))
+            if frames:
+                series.cut(frames)
+            else:
+                del self.series[name]
 
     def close(self) -> None:
         """Close all files; they open again when needed."""
@@ -158,12 +171,35 @@ class Source:
         raise RunError(f"{error.filename}: was removed while it was being read")
 
     def pieces(self, series: str, name: str) -> Iterator[NDArray[Any]]:
-        """Yield a dataset from end to end in pieces of bounded size."""
+        """Yield a dataset from end to end in pieces of bounded size, and hold those of each file against its checksum.
+
+        Raises
+        ------
+        RunError
+            A file is damaged or gone.
+        """
         whole = self.series[series]
-        length = whole.length(name)
-        step = max(1, PIECE_BYTES // whole.datasets[name].row_bytes)
-        for start in range(0, length, step):
-            yield self.read(series, name, start, min(start + step, length))
+        length, spec = whole.length(name), whole.datasets[name]
+        step = max(1, PIECE_BYTES // spec.row_bytes)
+        if name in _DERIVED:
+            yield from (self.read(series, name, start, min(start + step, length)) for start in range(0, length, step))
+            return
+        start, found = 0, None
+        while start < length:
+            whole = self.series[series]  # again: while a run is being packed, other files take the place of those there were
+            starts = whole.starts(name)
+            part = int(np.searchsorted(starts, start, side="right")) - 1
+            stop = min(start + step, starts[part + 1])
+            found = DatasetHash(spec) if start == starts[part] else found
+            piece = self.read(series, name, start, stop)
+            if self.series[series] is not whole:
+                found = None
+            if found is not None:
+                found.update(piece)
+                if stop == starts[part + 1]:
+                    self._compare(whole.files[part], f"{series}/{name}", found)
+            yield piece
+            start = stop
 
     def datasets(self, series: str) -> Iterator[tuple[str, Iterator[NDArray[Any]]]]:
         """Yield every dataset of a series, by name, with its pieces.
@@ -183,17 +219,31 @@ class Source:
         """Return whole datasets of a small series, file by file."""
         whole = self.series[series]
         blocks: dict[str, list[NDArray[Any]]] = {name: [] for name in names}
-        for start, stop in zip(list(whole.frame_starts[:-1]), list(whole.frame_starts[1:]), strict=True):
+        for file, (start, stop) in zip(list(whole.files), pairwise(list(whole.frame_starts)), strict=True):
             for name in names:
-                blocks[name].append(self.read(series, name, start, stop))
+                rows = self.read(series, name, start, stop)
+                if name not in _DERIVED and self.series[series] is whole:
+                    found = DatasetHash(whole.datasets[name])
+                    found.update(rows)
+                    self._compare(file, f"{series}/{name}", found)
+                blocks[name].append(rows)
         return {name: np.concatenate(found) for name, found in blocks.items()}
 
     def stored_bytes(self, series: str) -> int:
-        """Return the size of a series on disk [bytes]."""
+        """Return the size of a series on disk [bytes].
+
+        Raises
+        ------
+        RunError
+            A file is damaged.
+        """
         total = 0
         for path in self.series[series].files:
-            group = self._file(path)[series]
-            total += sum(group[name].id.get_storage_size() for name in group)
+            try:
+                group = self._file(path)[series]
+                total += sum(group[name].id.get_storage_size() for name in group)
+            except DAMAGE as error:
+                raise RunError(f"{path}: is damaged: {series} cannot be read: {cause(error)}") from None
         return total
 
     def _read(self, series: str, name: str, start: int, stop: int) -> NDArray[Any]:
@@ -218,11 +268,23 @@ class Source:
         try:
             dataset = file[name]
             rows: NDArray[Any] = dataset.asstr()[start:stop] if spec.dtype is None else dataset[start:stop]
-        except _DAMAGE as error:
-            raise RunError(f"{path}: is damaged: {name} cannot be read: {error}") from None
+        except DAMAGE as error:
+            raise RunError(f"{path}: is damaged: {name} cannot be read: {cause(error)}") from None
         if spec.dtype is not None and (rows.dtype, rows.shape) != (spec.dtype, (stop - start, *spec.tail)):
             raise RunError(f"{path}: is damaged: {name} has {rows.dtype} {rows.shape}, unlike the rest of its series")
         return rows
+
+    def _compare(self, path: Path, name: str, found: DatasetHash) -> None:
+        """Hold what was read of a file against its checksum, if that is all there is."""
+        try:
+            dataset = self._file(path)[name]
+            same = len(dataset) != found.length or dataset.attrs.get(CHECKSUM, found.checksum()) == found.checksum()
+        except FileNotFoundError:
+            return  # packed in the meantime
+        except DAMAGE as error:
+            raise RunError(f"{path}: is damaged: {name} cannot be read: {cause(error)}") from None
+        if not same:
+            raise RunError(f"{path}: is damaged: {name} is not what was written")
 
     def _file(self, path: Path) -> h5py.File:
         file = self._open.pop(path, None) or open_file(path)
@@ -232,7 +294,26 @@ class Source:
         return file
 
 
-def _series_in(file: h5py.File) -> Iterator[str]:
+def _verified(dataset: h5py.Dataset) -> NDArray[Any]:
+    """Return a small dataset; a ValueError if it is not what was written."""
+    values: NDArray[Any] = dataset[...]
+    found = DatasetHash(spec_of(dataset))
+    found.update(values)
+    if dataset.attrs.get(CHECKSUM, found.checksum()) != found.checksum():
+        raise ValueError(f"{dataset.name} is not what was written")
+    return values
+
+
+def _spec_of(group: h5py.Group, item: str) -> Spec:
+    """Return the spec of a dataset; a damaged one does not keep the others from being read, but reading it is an error."""
+    try:
+        return spec_of(group[item])
+    except DAMAGE:
+        return Spec(None, ())
+
+
+def series_in(file: h5py.File) -> Iterator[str]:
+    """Yield the paths of the series in a file."""
     yield from (name for name in (OBSERVABLES, EVENTS) if name in file)
     for room in ("view", "cells"):
         yield from (f"{room}/{name}" for name in file.get(room, ()))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,12 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from abm.errors import AbmError, InputError, RunError
+from abm.trajectory.checkpoints import Checkpoint, checkpoint_files, checkpoint_path, write_checkpoint
 from abm.trajectory.content import Consistency, small
 from abm.trajectory.disk import FULL, free_reserve, replace_file, reserve, write_error
 from abm.trajectory.hdf5 import parts_folder
 from abm.trajectory.index import ABORTED, COMPLETE, RUNNING, make_room, no_folder, write_index
 from abm.trajectory.lock import acquire, release
 from abm.trajectory.packing import pack_parts
+from abm.trajectory.resumption import abandon, reopen, take_over
 from abm.trajectory.schema import (
     BEFORE_ALL,
     EVENTS,
@@ -36,6 +39,7 @@ from abm.trajectory.schema import (
     view_series,
 )
 from abm.trajectory.segments import Content, Segment, segment_path
+from abm.trajectory.standing import standing_of
 
 SEGMENT_BYTES = 32e6
 """Size at which a segment is closed, before compression."""
@@ -66,6 +70,12 @@ class TrajectoryWriter:
         Age of a segment [s of wall time].
     overwrite : bool
         Replace an earlier trajectory under this name; its data are gone from this moment.
+    resume : bool
+        Go on with the recording under this name: frames that it holds already are not recorded again.
+    ancestor : path, optional
+        Begin with what another recording holds up to ``since``.
+    since, until : int
+        Ticks from which the run goes on, and to which it is to go [15 s]; of a recording that is resumed or branched.
 
     Raises
     ------
@@ -83,6 +93,10 @@ class TrajectoryWriter:
         segment_bytes: float = SEGMENT_BYTES,
         segment_seconds: float = SEGMENT_SECONDS,
         overwrite: bool = False,
+        resume: bool = False,
+        ancestor: Path | None = None,
+        since: int = BEFORE_ALL,
+        until: int = BEFORE_ALL,
     ) -> None:
         self.path = Path(path).resolve()
         self.header = header
@@ -90,33 +104,59 @@ class TrajectoryWriter:
         self._segment_seconds = segment_seconds
         self._segment = Segment(header)
         self._opened = 0.0
-        self._number = 0
         self._safe_tick = BEFORE_ALL
         self._consistency = Consistency()
+        self._recorded: dict[str, tuple[int, int]] = {}
+        self._end: int | None = None
         self._closed = False
         try:
             self._holder = acquire(self.path)
         except OSError as error:
             raise self._cannot_create(error) from None
         try:
-            make_room(self.path, overwrite)
-            parts_folder(self.path).mkdir(exist_ok=True)
-            reserve(parts_folder(self.path), sum(len(text.encode()) for text in header.texts().values()))
-            write_index(self.path, header, RUNNING)
+            if not resume:
+                make_room(self.path, overwrite)
+            self._lay_out(resume, ancestor, since, until)
         except OSError as error:
-            free_reserve(parts_folder(self.path))
-            with suppress(OSError):
-                parts_folder(self.path).rmdir()
             release(self.path, self._holder)
+            if resume and error.errno in FULL:
+                raise write_error(error, f"reopening {self.path}", "what was recorded is safe") from None
             raise self._cannot_create(error) from None
         except BaseException:
             release(self.path, self._holder)
+            raise
+
+    def _lay_out(self, resume: bool, ancestor: Path | None, since: int, until: int) -> None:
+        try:
+            if resume:
+                reopen(self.path, self.header, until)
+            parts_folder(self.path).mkdir(exist_ok=True)
+            if ancestor is not None:
+                take_over(ancestor, self.path, self.header, since)
+            self._held = standing_of(self.path)
+            self._number, self._events = self._held.segments, self._held.events
+            self._safe_tick = self._held.safe_tick
+            reserve(parts_folder(self.path), sum(len(text.encode()) for text in self.header.texts().values()))
+            write_index(self.path, self.header, RUNNING)
+        except BaseException:
+            free_reserve(parts_folder(self.path))
+            if resume:
+                abandon(self.path)
+            else:
+                with suppress(OSError):
+                    self.path.unlink(missing_ok=True)
+                shutil.rmtree(parts_folder(self.path), ignore_errors=True)
             raise
 
     @property
     def safe_tick(self) -> int:
         """Tick of the last acknowledged frame, or ``BEFORE_ALL`` before the first."""
         return self._safe_tick
+
+    @property
+    def checkpoints(self) -> list[int]:
+        """Ticks of the checkpoints that are kept, in the order of time."""
+        return list(checkpoint_files(self.path))
 
     def observables(self, tick: int, values: Mapping[str, float]) -> None:
         """Record observables; one that is missing becomes NaN.
@@ -246,7 +286,49 @@ class TrajectoryWriter:
         """
         if not kind or "\0" in kind:
             raise InputError(f"kind of an event: must be a word, got {kind!r}")
-        self._append(EVENTS, tick, {"kind": kind, "detail": to_json(dict(detail), f"event {kind!r}")})
+        content = {"kind": kind, "detail": to_json(dict(detail), f"event {kind!r}")}
+        if self._events >= self._held.events:
+            self._append(EVENTS, tick, content)
+        self._events += 1
+
+    def checkpoint(self, tick: int, arrays: Mapping[str, NDArray[Any]], notes: Mapping[str, Any]) -> None:
+        """Acknowledge everything recorded so far, and keep the state of the run beside it.
+
+        Parameters
+        ----------
+        tick : int
+            Time [15 s]; everything up to it has been recorded.
+        arrays : mapping
+            Name -> array of one dimension or more.
+        notes : mapping
+            JSON values.
+
+        Raises
+        ------
+        RunError
+            The disk is full; what was recorded stays.
+        """
+        self.flush()
+        try:
+            write_checkpoint(self.path, Checkpoint(tick, arrays, {**notes, **self._extent(tick)}))
+        except OSError as error:
+            raise write_error(error, f"writing a checkpoint of {self.path}", self._standing()) from None
+
+    def drop_checkpoint(self, tick: int) -> None:
+        """Remove a checkpoint that is no longer wanted."""
+        checkpoint_path(self.path, tick).unlink(missing_ok=True)
+
+    def resume_at(self, checkpoint: Checkpoint | None) -> None:
+        """Take the run up from a checkpoint, or from its start: events are counted from there, and later states are made again."""
+        for tick in self.checkpoints:
+            if checkpoint is None or tick > checkpoint.tick:
+                self.drop_checkpoint(tick)
+        self._events = int(checkpoint.notes["events"]) if checkpoint is not None else 0
+
+    def close_with(self, tick: int) -> None:
+        """Keep apart what is recorded from here on: the end of the run, whether due or not."""
+        self.flush()
+        self._segment.closing = self._end = tick
 
     def flush(self) -> None:
         """Close the segment now: everything recorded so far is acknowledged when this returns.
@@ -332,6 +414,8 @@ class TrajectoryWriter:
 
     def _append(self, series: str, tick: int, content: Content, *, flat: bool = False) -> None:
         self._check_open()
+        if series != EVENTS and tick <= self._held.last(series):
+            return  # recorded before the run was resumed
         self._consistency.check(series, tick, content, flat=flat)
         now = time.monotonic()
         oldest = min(self._segment_seconds, FIRST_SECONDS * 2.0 ** min(self._number, 9))
@@ -342,6 +426,19 @@ class TrajectoryWriter:
             self._opened = now
         self._segment.add(series, int(tick), content, flat=flat)
         self._consistency.accept(series, tick)
+        self._recorded[series] = (self._recorded.get(series, (0, 0))[0] + 1, int(tick))
+
+    def _extent(self, tick: int) -> dict[str, Any]:
+        """Return what there is up to a tick, for a checkpoint: a run goes on from it only if that is still there.
+
+        What was recorded because it is the end does not count: it is given up if the run goes further.
+        """
+        counted = tick - (tick == self._end)
+        frames = self._held.frames_until(counted)
+        for series, (count, last) in self._recorded.items():
+            if series != EVENTS:
+                frames[series] = frames.get(series, 0) + count - (last > counted)
+        return {"events": self._events, "frames": frames}
 
     def _cannot_create(self, error: OSError) -> AbmError:
         if not self.path.parent.is_dir():

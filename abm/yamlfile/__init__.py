@@ -11,7 +11,7 @@ what it extends and what the command line sets (:mod:`.loading`), and checked by
 from __future__ import annotations
 
 from abm.yamlfile.document import Document, read_yaml
-from abm.yamlfile.loading import Loaded, load
+from abm.yamlfile.loading import Loaded, load, load_text
 from abm.yamlfile.problems import Position, Problem
 from abm.yamlfile.schema import json_schema
 from abm.yamlfile.template import template
@@ -26,6 +26,7 @@ __all__ = [
     "dump",
     "json_schema",
     "load",
+    "load_text",
     "read_yaml",
     "template",
 ]

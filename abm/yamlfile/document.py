@@ -119,6 +119,11 @@ def read_nodes(path: Path, source: str) -> tuple[str, Node, list[Problem]]:
     except Unreadable as error:
         position = Position(source, error.line, error.column)
         return "", Node(position, {}, faulty=True), [Problem(position, (), str(error))]
+    return text, *root_of(text, source)
+
+
+def root_of(text: str, source: str) -> tuple[Node, list[Problem]]:
+    """Return the mapping that a text holds (empty if unreadable) and its problems."""
     root, problems = parse(text, source)
     start = Position(source, 1, 1)
     if root is None or (root.value is None and not root.faulty):
@@ -130,7 +135,7 @@ def read_nodes(path: Path, source: str) -> tuple[str, Node, list[Problem]]:
             what = "a list" if isinstance(root.value, list) else "a single value"
             problems.append(Problem(root.position, (), f"must be a mapping, lines of 'key: value', got {what}"))
         root = Node(root.position, {}, faulty=True)
-    return text, root, problems
+    return root, problems
 
 
 def parse(text: str, source: str, option: Position | None = None) -> tuple[Node | None, list[Problem]]:

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from abm.units import Parameters
 from abm.yamlfile.checking import Spot, translate, unknown_key
 from abm.yamlfile.declarations import EXTENDS, TAG
-from abm.yamlfile.document import Node, parse, read_nodes
+from abm.yamlfile.document import Node, parse, read_nodes, root_of
 from abm.yamlfile.files import why_no_file
 from abm.yamlfile.problems import Position, Problem, Steps, report
 from abm.yamlfile.writing import declared_units, dump
@@ -70,6 +70,33 @@ def load(path: str | Path, model: type[Model], overrides: Sequence[str] = ()) ->
     files: list[Path] = []
     texts: list[str] = []
     root = _read_chain(Path(path), source, files, texts, problems)
+    checked = _checked(root, model, overrides, problems)
+    return Loaded(checked, dump(checked), texts[0], tuple(files))
+
+
+def load_text(text: str, source: str, model: type[Model], overrides: Sequence[str] = ()) -> Loaded[Model]:
+    """Check a text as :func:`load` does a file; it extends nothing.
+
+    Parameters
+    ----------
+    text : str
+        YAML.
+    source : str
+        What stands for the file's name in messages.
+    model, overrides
+        As of :func:`load`.
+
+    Raises
+    ------
+    InputError
+        Everything that is wrong, one line each, with positions.
+    """
+    root, problems = root_of(text, source)
+    checked = _checked(root, model, overrides, problems)
+    return Loaded(checked, dump(checked), text, ())
+
+
+def _checked(root: Node, model: type[Model], overrides: Sequence[str], problems: list[Problem]) -> Model:
     if not root.faulty:
         for override in overrides:
             problems += _override(root, model, override)
@@ -82,7 +109,7 @@ def load(path: str | Path, model: type[Model], overrides: Sequence[str] = ()) ->
                 problems.append(Problem(root.position, (), str(error)))
     if problems:
         raise report(problems)
-    return Loaded(checked, dump(checked), texts[0], tuple(files))
+    return checked
 
 
 def _read_chain(path: Path, source: str, files: list[Path], texts: list[str], problems: list[Problem]) -> Node:
@@ -205,14 +232,17 @@ def _cannot_enter(spot: Spot, step: int | str, following: int | str | None) -> s
         return None
     if not isinstance(value, list):
         return f"has no item [{step}]: it is {'a mapping' if isinstance(value, dict) else 'a single value'}"
-    if step < len(value):
+    if step < len(value) or (step == len(value) and following is None):
         return None
     has = f"[0] to [{len(value) - 1}]" if len(value) > 1 else "[0]" if value else "none"
-    return f"has no item [{step}]; items: {has}"
+    return f"has no item [{step}]; items: {has}; [{len(value)}]={{...}} adds one"
 
 
 def _put(node: Node, step: int | str, new: Node) -> None:
-    """Place a value in a mapping, with its position, or in a list."""
+    """Place a value in a mapping, with its position, or in a list, at whose end it may stand."""
+    if isinstance(step, int) and step == len(node.value):
+        node.value.append(new)
+        return
     node.value[step] = new
     if isinstance(step, str):
         node.keys[step] = new.position

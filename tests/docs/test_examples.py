@@ -21,6 +21,10 @@ from tests.small_scenarios import small
 
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 QUICKSTART = ROOT / "scenarios" / "quickstart.yaml"
+TRAJECTORIES = {"file_format.md": "run.h5", "export.md": "my.h5"}
+"""Pages that read a run, and the name they have for it."""
+NEEDS = "# needs "
+"""Begins an example for which the tests do not have all it needs."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
@@ -57,11 +61,9 @@ def try_python(fence: Fence, page: str, names: dict[str, Any]) -> None:
     assert result.failed == 0, "".join(told)
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_examples_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    if page == "file_format.md":
-        abm.TherapyModel(small(QUICKSTART), threads=1).run("run.h5", until_days=1)
+def try_page(page: str, *, everything: bool = False) -> None:
+    if page in TRAJECTORIES:
+        abm.TherapyModel(small(QUICKSTART), threads=1).run(TRAJECTORIES[page], until_days=1)
     names: dict[str, Any] = {}
     for fence in fences((ROOT / "docs" / page).read_text(encoding="utf-8")):
         if fence.language == "yaml":
@@ -69,9 +71,25 @@ def test_examples_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         elif fence.language == "console":
             try_console(fence)
         elif fence.language == "python":
-            try_python(fence, page, names)
+            if everything or not fence.text.startswith(NEEDS):
+                try_python(fence, page, names)
         else:
             assert fence.language == "", f"{page}:{fence.line}: nothing tries a block of {fence.language!r}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    try_page(page)
+
+
+@pytest.mark.export
+@pytest.mark.filterwarnings("default")  # of packages that are not ours
+def test_those_that_need_squidpy_or_graphics_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    try_page("export.md", everything=True)
+    drawn = ["courses.png", "marrow.png", "neighbours.png", "slice.png"]
+    assert sorted(one.name for one in tmp_path.glob("*.png")) == drawn
 
 
 def test_the_guide_to_scenarios_shows_every_section_and_treatment() -> None:

@@ -27,7 +27,7 @@ abm.scenario = example_scenario
 from abm.cli import main
 sys.exit(main())
 """
-COMMANDS = ["run", "play", "info", "validate", "schema", "new"]
+COMMANDS = ["run", "resume", "branch", "rerun", "play", "export", "compare", "diff", "info", "validate", "schema", "new"]
 
 
 def python(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

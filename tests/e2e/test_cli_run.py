@@ -256,7 +256,8 @@ class TestSignals:
         returned, said = self.interrupted(tmp_path, number)
         assert returned == code
         assert "Traceback" not in said
-        stands = re.search(r"^ended at day (-?[0-9.]+); what was recorded is in long\.h5: abm info long\.h5$", said, re.MULTILINE)
+        said_so = r"^ended at day (-?[0-9.]+); what was recorded is in long\.h5; to go on: abm resume long\.h5$"
+        stands = re.search(said_so, said, re.MULTILINE)
         assert stands is not None, said
         with Trajectory.open(tmp_path / "long.h5") as trajectory:
             assert (trajectory.status, trajectory.reason) == ("interrupted", reason)

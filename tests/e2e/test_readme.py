@@ -12,10 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from abm.cli.branch import branch
+from abm.cli.compare import compare
+from abm.cli.diff import diff
+from abm.cli.export import export
 from abm.cli.info import info
 from abm.cli.new import new
 from abm.cli.options import Command
 from abm.cli.play import play
+from abm.cli.rerun import rerun
+from abm.cli.resume import resume
 from abm.cli.run import run
 from abm.cli.schema import schema
 from abm.cli.validate import validate
@@ -25,7 +31,7 @@ from tests.small_scenarios import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-HELPS = [info, new, play, run, schema, validate]
+HELPS = [branch, compare, diff, export, info, new, play, rerun, resume, run, schema, validate]
 
 
 def blocks(language: str) -> list[str]:
@@ -65,7 +71,7 @@ def test_python_examples_run_as_they_stand(tmp_path: Path) -> None:
 
 def test_commands_of_the_readme_parse() -> None:
     found = [words for text in blocks("bash") for words in commands(text)]
-    assert {words[1] for words in found} == {"new", "validate", "run", "play", "info", "schema"}
+    assert {words[1] for words in found} == {command.name for command in HELPS} - {"rerun"}
     for words in found:
         parses(words)
 

@@ -110,14 +110,37 @@ class TestSignals:
             run_scenario(path, path.with_name("run.h5"), quiet=True)
         with Trajectory.open(path.with_name("run.h5")) as trajectory:
             assert (trajectory.status, trajectory.reason) == ("interrupted", "KeyboardInterrupt")
-            assert len(trajectory.observables) == 2
+            assert len(trajectory.observables) == 3  # the hour under way was carried out
+            assert trajectory.checkpoint_days == [trajectory.last_day]
         assert "closing the recording" in capsys.readouterr().err
 
+    def test_one_while_packing_lets_it_finish(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        verify = packing._verify
+        monkeypatch.setattr(packing, "_verify", lambda *given: (signal.raise_signal(signal.SIGTERM), verify(*given)))
+        run_scenario(path, path.with_name("run.h5"), quiet=True)
+        with Trajectory.open(path.with_name("run.h5")) as trajectory:
+            assert trajectory.status == "finished"
+
+    def test_one_asks_for_a_checkpoint(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        seen = []
+
+        def look(model: TherapyModel) -> str:
+            with Trajectory.open(path.with_name("run.h5")) as trajectory:
+                seen.append(trajectory.checkpoint_days)
+            if len(seen) == 1:
+                signal.raise_signal(signal.SIGUSR1)
+            return ""
+
+        monkeypatch.setattr(execution, "cells_text", look)
+        run_scenario(path, path.with_name("run.h5"), quiet=True, until_days=4 / 24)
+        assert [len(days) for days in seen] == [0, 0, 1, 1]
+
     def test_while_packing_every_frame_stays(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """One Ctrl-C before the packed file is verified, and one as the lock is let go."""
+        """Ctrl-C twice before the packed file is verified, and once more as the lock is let go."""
         verify, release = packing._verify, writer.release
         with monkeypatch.context() as patch:
-            patch.setattr(packing, "_verify", lambda *given: (signal.raise_signal(signal.SIGINT), verify(*given)))
+            twice = [signal.SIGINT, signal.SIGINT]
+            patch.setattr(packing, "_verify", lambda *given: ([*map(signal.raise_signal, twice)], verify(*given)))
             patch.setattr(writer, "release", lambda *given: (signal.raise_signal(signal.SIGINT), release(*given)))
             with pytest.raises(KeyboardInterrupt):
                 run_scenario(path, path.with_name("run.h5"), quiet=True)
@@ -152,8 +175,9 @@ class TestSignals:
         with pytest.raises(Terminated):
             run_scenario(path, path.with_name("run.h5"), replicates=3, quiet=True)
         said = capsys.readouterr().err.splitlines()
-        assert re.fullmatch(r"ended at day 0\.0; what was recorded is in .*run_001\.h5: abm info .*run_001\.h5", said[0])
-        assert said[1] == f"1 of 3 replicates are finished: {path.with_name('run_000.h5')}"
+        assert said[0] == "ending after the hour that is being simulated; once more ends at once"
+        assert re.fullmatch(r"ended at day 0\.1; what was recorded is in .*run_001\.h5; to go on: abm resume .*run_001\.h5", said[1])
+        assert said[2] == f"1 of 3 replicates are finished: {path.with_name('run_000.h5')}"
 
 
 @pytest.mark.parametrize(("view", "movie", "hint"), [(0, False, None), ("1 h", False, ""), ("1 h", True, " --overwrite")])

@@ -130,7 +130,7 @@ class TestWhatIsRefused:
         ("override", "told"),
         [
             ("treatments[0].shares=[]", "must list at least one part, such as [1] for an undivided dose"),
-            ("treatments[9].day=3", "treatments: has no item [9]; items: [0] to [1]"),
+            ("treatments[9].day=3", "treatments: has no item [9]; items: [0] to [1]; [2]={...} adds one"),
         ],
     )
     def test_overrides(self, tmp_path: Path, override: str, told: str) -> None:
@@ -180,7 +180,7 @@ def test_a_product_that_the_file_leaves_to_its_default_can_be_set(tmp_path: Path
     product = load_scenario(path, ["products[0].speed=4", "products[0].kill_duration[1]=40"]).products[0]
     assert product == Scenario(name="x", products=[{"speed": 4, "kill_duration": [25, 40]}]).products[0]
     assert refused(tmp_path, "abm: 1\nname: x\n", "products[1].speed=4") == (
-        "--set products[1].speed=4: products: has no item [1]; items: [0]"
+        "--set products[1].speed=4: products: has no item [1]; items: [0]; [1]={...} adds one"
     )
 
 

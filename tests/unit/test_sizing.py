@@ -81,8 +81,12 @@ class TestWhatMakesARunLarger:
         assert whole == sizing.estimate(patient(duration="20 d"), 20)
 
     def test_nothing_recorded_is_a_file_with_a_header(self) -> None:
-        off = {"observables": 0, "view": 0, "cells": 0}
+        off = {"observables": 0, "view": 0, "cells": 0, "last_state": False}
         assert sizing.estimate(patient(record=off)).file_bytes == sizing.FILE_BYTES
+
+    def test_states_that_are_kept(self) -> None:
+        sizes = [sizing.estimate(patient(record=record)) for record in ({"last_state": False}, {}, {"checkpoints": "1 d"})]
+        assert sizes[0].file_bytes < sizes[1].file_bytes < sizes[2].file_bytes - 20 * (sizes[1].file_bytes - sizes[0].file_bytes)
 
     def test_both_segments_and_file_are_there_while_it_is_packed(self) -> None:
         size = sizing.estimate(patient())

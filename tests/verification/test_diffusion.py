@@ -106,6 +106,8 @@ def test_convergence(report: Report) -> None:
     report.add("order in the spacing", order(320 / voxels, in_space), expected=2, allowed="0.1")
 
     def draw(axes: Sequence[Any]) -> None:
+        from matplotlib.ticker import LogLocator
+
         minutes = hours * 60 / steps
         axes[0].plot(minutes, in_time, **points(0))
         axes[0].plot(minutes, in_time[-1] * minutes / minutes[-1], label="slope 1", **THEORY)
@@ -118,6 +120,8 @@ def test_convergence(report: Report) -> None:
         axes[1].set_xticks(sizes, [f"{size:g}" for size in sizes])
         for panel in axes:
             panel.minorticks_off()
+            panel.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            panel.yaxis.set_major_formatter("{x:g}")
             panel.legend()
 
     report.plot("Error of a decaying wave against step (left) and spacing (right).", draw, 2)
@@ -175,13 +179,13 @@ def test_steady_field(report: Report) -> None:
     )
 
     def draw(axes: Sequence[Any]) -> None:
-        fine = np.linspace(12, 250, 300)
+        fine = np.linspace(12, 170, 300)
         axes[0].plot(fine, strength * np.exp(-fine / reach) / (4 * np.pi * IFN_GAMMA.diffusivity * fine), label="Yukawa", **THEORY)
         order_ = np.argsort(r.ravel())[:3000:3]
         shown = np.maximum(r.ravel()[order_], 8)
         axes[0].plot(shown, exact.ravel()[order_], color=SERIES[1], ls="none", marker="s", ms=3, label="exact on the grid")
         axes[0].plot(shown, field.ravel()[order_], color=SERIES[0], ls="none", marker="o", ms=2, label="as in a run")
-        axes[0].set(xlabel="distance from the source [µm]", ylabel="IFN-gamma [pg/mL]", yscale="log", xlim=(0, 250), ylim=(0.5, 3000))
+        axes[0].set(xlabel="distance from the source [µm]", ylabel="IFN-gamma [pg/mL]", yscale="log", xlim=(0, 170), ylim=(0.2, 400))
         axes[0].legend()
 
     report.plot("Steady field of IFN-gamma around a lone source of 10 ng/mL/h in one voxel (drawn at 8 µm).", draw)

@@ -38,7 +38,7 @@ def share_kept(voids: float, seed: int) -> float:
     "crowded; 30 days, 12 seeds: mean of the share, relative to that at the start, within 3.5 standard errors of 1, which are "
     "less than 12 %.",
     false_alarm="5e-3 each (Student, 11 degrees of freedom).",
-    limits="an advantage that changes the share by less than a third in 30 days could pass.",
+    limits="an advantage that changes the share by less than two fifths in 30 days could pass, at the largest standard error allowed.",
 )
 def test_a_neutral_clone_keeps_its_share(voids: float, report: Report) -> None:
     mean, error = mean_and_error(np.array([share_kept(voids, seed) for seed in range(SEEDS)]))

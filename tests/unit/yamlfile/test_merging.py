@@ -118,7 +118,7 @@ def test_overrides_set_values_of_every_shape_the_last_one_wins() -> None:
     [
         ("patient.wieght=3", "unknown key; nearest: 'weight'; allowed: weight, sex, site"),
         ("treatments[0].dose=-1", "must be between 0 and 1e9 cells/kg, got -1"),
-        ("treatments[5].dose=1", "treatments: has no item [5]; items: [0] to [1]"),
+        ("treatments[5].dose=1", "treatments: has no item [5]; items: [0] to [1]; [2]={...} adds one"),
         ("treatmnts[0].dose=1", f"treatmnts: unknown key; nearest: 'treatments'; allowed: {ROOT_KEYS}"),
         ("name", "must be path=value, such as treatments[0].dose=2e6"),
         ("=3", "must be path=value, such as treatments[0].dose=2e6"),
@@ -142,8 +142,16 @@ def test_an_item_of_a_default_list_can_be_set_though_the_file_lacks_it() -> None
     assert model.patient.site == (0.0, 3.0)
     text = GOOD + "treatments:\n  - {type: tocilizumab}\n"
     assert read(text, "treatments[0].doses[0]=5").treatments[0].doses == (5.0,)
-    assert refusal(GOOD, "lattice[3]=1") == "--set lattice[3]=1: lattice: has no item [3]; items: [0] to [2]"
-    assert refusal(text, "treatments[0].doses[1]=5").endswith("treatments[0].doses: has no item [1]; items: [0]")
+    assert refusal(GOOD, "lattice[4]=1").endswith("lattice: has no item [4]; items: [0] to [2]; [3]={...} adds one")
+    assert refusal(GOOD, "lattice[3]=1") == "--set lattice[3]=1: lattice: must have at most 3 items, not 4, got a list"
+    assert refusal(text, "treatments[0].doses[2]=5").endswith("treatments[0].doses: has no item [2]; items: [0]; [1]={...} adds one")
+
+
+def test_the_item_after_the_last_is_added() -> None:
+    text = GOOD + "treatments:\n  - {type: tocilizumab}\n"
+    assert read(text, "treatments[0].doses[1]=5").treatments[0].doses[-1] == 5.0
+    read_model = read(text, "treatments[1]={type: tocilizumab}", "treatments[1].doses=[7]")
+    assert [one.doses for one in read_model.treatments][1] == (7.0,)
 
 
 def test_an_item_of_a_list_that_the_file_lacks_cannot_be_set() -> None:
