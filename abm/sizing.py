@@ -20,7 +20,7 @@ from abm.celltypes.seeding import FEWEST_AGENTS
 from abm.errors import InputError, spelled
 from abm.machine import free_memory, size_text
 from abm.processes.leukaemia import CLONES_AT_START, MOST_CLONES
-from abm.trajectory.writer import SEGMENT_BYTES, SEGMENT_SECONDS
+from abm.trajectory.gathering import SEGMENT_BYTES, SEGMENT_SECONDS
 from abm.treatments.infusion import CarTInfusion
 
 if TYPE_CHECKING:

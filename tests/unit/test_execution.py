@@ -17,7 +17,7 @@ from abm.execution import MAX_SEED, SEED_STRIDE, Terminated, cells_text, run_sce
 from abm.model import TherapyModel
 from abm.playback.phrases import figure
 from abm.scenario import Scenario
-from abm.trajectory import Trajectory, pack, packing, writer
+from abm.trajectory import Trajectory, gathering, pack, packing, writer
 
 TEXT = "abm: 1\nname: x\nseed: 7\nduration: 0.1 d\nmarrow: {shape: [8, 8, 8]}\ncsf: null\nblasts: {marrow_fraction: 50 %}\n"
 
@@ -98,14 +98,14 @@ class TestSignals:
         self, path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """The second Ctrl-C comes at the moment when the last segment is about to be written."""
-        write = writer.replace_file
+        write = gathering.replace_file
 
         def impatient(target: Path, image: Any) -> None:
             signal.raise_signal(signal.SIGINT)
             write(target, image)
 
         monkeypatch.setattr(execution, "cells_text", lambda model: signal.raise_signal(signal.SIGINT) or "")
-        monkeypatch.setattr(writer, "replace_file", impatient)
+        monkeypatch.setattr(gathering, "replace_file", impatient)
         with pytest.raises(KeyboardInterrupt):
             run_scenario(path, path.with_name("run.h5"), quiet=True)
         with Trajectory.open(path.with_name("run.h5")) as trajectory:

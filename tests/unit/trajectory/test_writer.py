@@ -9,13 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from abm.trajectory import Header, TrajectoryWriter, writer
+from abm.trajectory import Header, TrajectoryWriter, gathering
 
 
 def closed_at(path: Path, header: Header, monkeypatch: pytest.MonkeyPatch, seconds: int, **options: float) -> list[int]:
     """Record a frame a second by a clock of our own; return the seconds at which those before were on the disk."""
     clock = count(1000)
-    monkeypatch.setattr(writer, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    monkeypatch.setattr(gathering, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
     found, safe = [], -1
     with TrajectoryWriter(path, header, **options) as recording:
         for second in range(seconds):
