@@ -171,7 +171,7 @@ class _Check:
         except AbmError as error:
             found = Findings([_named(error, file)], number=number)
         if found.number != number:
-            found.damage.append("is another segment")
+            found.damage.append("is another segment by its number")
         found.damage += _misfits(before, found)
         if found.damage:
             self._bad(number, f"{file.name}: {', '.join(found.damage[:_TOLD])}")

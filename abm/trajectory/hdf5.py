@@ -138,7 +138,7 @@ def seal(file: h5py.File) -> None:
 
 def header_damage(file: h5py.File) -> tuple[str, ...]:
     """Return which of the root attributes and the texts of the header are not as they were written, as far as that was noted."""
-    found = [] if file.attrs.get(CHECKSUM, "") in ("", _marks_checksum(file)) else ["the attributes of the file"]
+    found = [] if file.attrs.get(CHECKSUM, "") in ("", _marks_checksum(file)) else ["a root attribute"]
     for path in (path for path in TEXTS if path in file):
         noted = file[path].attrs.get(CHECKSUM)
         if noted is not None and noted != text_checksum(file[path].asstr()[()]):

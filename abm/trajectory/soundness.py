@@ -97,9 +97,12 @@ class _Series:
         """Read every dataset, and add what is wrong to the findings."""
         specs = self.found.specs[self.name] = {}
         for item in sorted(self.group, key=lambda item: (item not in RESERVED, item)):
-            dataset = self.group[item]
-            specs[item] = spec_of(dataset)
-            self._read(item, dataset, tell)
+            try:
+                dataset = self.group[item]
+                specs[item] = spec_of(dataset)
+                self._read(item, dataset, tell)
+            except DAMAGE as error:
+                self._say(f"{self.name}/{item} cannot be read ({cause(error)})")
         self._compare()
         ticks = self.small.get("tick")
         if ticks is not None:
@@ -149,7 +152,7 @@ class _Series:
         """Compare the datasets with each other and with the schema."""
         name, specs, small = self.name, self.found.specs[self.name], self.small
         for item in ("tick", "time", *(self.header.observables if name == OBSERVABLES else ())):
-            if item not in specs:
+            if item not in self.group:
                 self._say(f"{name}/{item} is missing")
         compartment = name.split("/")[1] if "/" in name else None
         if compartment is not None and compartment not in self.header.compartments:
