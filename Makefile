@@ -31,6 +31,10 @@ test: build
 verify: build
 	$(BIN)/python -m pytest tests/verification -m verify --write-report
 
+# Half an hour: processes killed, disks filled and files damaged by the hundred; prints the tables of docs/faults.md.
+faults: build
+	$(BIN)/python -m tests.faults.campaign
+
 # One JSON line per measurement.
 bench: build
 	for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done

@@ -21,6 +21,7 @@ from abm.recording import STRIDE
 from abm.scenario import ScenarioFile, scenario_from_text
 from abm.trajectory import Checkpoint, Header, Trajectory, TrajectoryWriter, check_room
 from abm.trajectory.checkpoints import checkpoint_ticks, load_checkpoint
+from abm.trajectory.lock import require_free
 from abm.units import TICKS_PER_DAY, TICKS_PER_HOUR
 
 
@@ -64,8 +65,7 @@ def resume(
     with Trajectory.open(path) as found:
         header, status, last_day = found.header, found.status, found.last_day
     end = float(header.provenance["until_days"]) if until_days is None else until_days
-    if status == "running":
-        raise InputError(f"{path}: the run is going on; a run is resumed once it has been cut short")
+    require_free(path)
     check_end(end, -math.inf)
     scenario = _scenario_of(header, path)
     goal, reached = _tick_of(end, scenario), round(last_day * TICKS_PER_DAY)
@@ -73,7 +73,7 @@ def resume(
         raise InputError(f"{path}: has come to day {last_day:.4g} already, got day {end:g} to end at; --until takes a later one")
     model = TherapyModel(scenario, _seed_of(header), threads=threads)
     require_disk(path, sizing.estimate(model.scenario, end).disk_bytes)
-    checkpoint = _last_checkpoint(path)
+    checkpoint = _last_checkpoint(path, goal)
     if checkpoint is not None:
         restore(model, checkpoint)
     else:

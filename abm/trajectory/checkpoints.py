@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from abm.errors import InputError, RunError
 from abm.trajectory.disk import Sink, sync_folder
 from abm.trajectory.hashing import DatasetHash
-from abm.trajectory.hdf5 import DAMAGE, Spec, cause, create_dataset, mark, new_file, open_file, parts_folder, row_ranges, spec_of
+from abm.trajectory.hdf5 import DAMAGE, Spec, cause, create_dataset, mark, new_file, open_file, parts_folder, row_ranges, seal, spec_of
 from abm.trajectory.index import FINISHED, read_index
 from abm.trajectory.schema import day_text, to_json
 from abm.trajectory.standing import standing_of
@@ -80,6 +80,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         with new_file(temporary) as (file, sink):
             mark(file, {ROOM: checkpoint.tick})
             put_checkpoint(file, checkpoint, sink)
+            seal(file)
         os.replace(temporary, target)
     except BaseException:
         with suppress(OSError):

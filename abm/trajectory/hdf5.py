@@ -109,7 +109,6 @@ def new_file(path: Path) -> Iterator[tuple[h5py.File, Sink]]:
     try:
         with h5py.File(sink, "w", libver=LIBVER) as file:
             yield file, sink
-            seal(file)
     except BaseException:
         with suppress(OSError):
             sink.close()

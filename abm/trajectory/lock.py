@@ -65,6 +65,19 @@ def live_holder(path: Path) -> Holder | None:
     return holder if holder is not None and holder.alive else None
 
 
+def require_free(path: Path) -> None:
+    """Refuse a trajectory that another process writes, before anything is done for it.
+
+    Raises
+    ------
+    InputError
+        A living process holds its lock.
+    """
+    holder = live_holder(path)
+    if holder is not None:
+        raise _refusal(path, lock_path(path), holder, Holder(os.getpid(), socket.gethostname(), ""))
+
+
 def acquire(path: Path) -> Holder:
     """Take the lock of a trajectory for this process.
 

@@ -19,7 +19,7 @@ from abm.trajectory.checkpoints import checkpoint_files, put_checkpoint, read_ch
 from abm.trajectory.digest import combine, digest
 from abm.trajectory.disk import Sink, sync_folder, write_error
 from abm.trajectory.hashing import DatasetHash
-from abm.trajectory.hdf5 import create_dataset, new_file, open_file, parts_folder, write_header
+from abm.trajectory.hdf5 import create_dataset, new_file, open_file, parts_folder, seal, write_header
 from abm.trajectory.index import COMPLETE, FINISHED, read_index
 from abm.trajectory.lock import acquire, release
 from abm.trajectory.schema import CHECKSUM, CLOSING, RESERVED, Header, day_text
@@ -119,6 +119,7 @@ def _copy(source: Source, target: Path, header: Header, checkpoints: Mapping[int
             with suppress(RunError):  # one that is damaged is left out: the recording is whole without it
                 put_checkpoint(file, read_checkpoint(stored, tick), sink)
                 kept.append(tick)
+        seal(file)
     return noted, kept
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from abm.errors import AbmError, RunError
 from abm.trajectory.checkpoints import checkpoint_ticks, load_checkpoint, write_checkpoint
-from abm.trajectory.hdf5 import mark, new_file, parts_folder
+from abm.trajectory.hdf5 import mark, new_file, parts_folder, seal
 from abm.trajectory.index import FINISHED, RUNNING, Index, read_index, write_index
 from abm.trajectory.packing import closing_of, copy_series
 from abm.trajectory.schema import Header
@@ -120,6 +120,7 @@ def _lay_out(source: Source, path: Path, header: Header) -> None:
         with new_file(temporary) as (file, sink):
             mark(file, {"segment": 0})
             copy_series(source, file, header, sink)
+            seal(file)
         os.replace(temporary, target)
     except BaseException:
         with suppress(OSError):

@@ -21,7 +21,7 @@ from tests.small_scenarios import small
 
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 QUICKSTART = ROOT / "scenarios" / "quickstart.yaml"
-TRAJECTORIES = {"file_format.md": "run.h5", "export.md": "my.h5"}
+TRAJECTORIES = {"file_format.md": "run.h5", "export.md": "my.h5", "faults.md": "my.h5"}
 """Pages that read a run, and the name they have for it."""
 NEEDS = "# needs "
 """Begins an example for which the tests do not have all it needs."""

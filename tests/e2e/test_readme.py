@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from abm.cli.branch import branch
+from abm.cli.check import check
 from abm.cli.compare import compare
 from abm.cli.diff import diff
 from abm.cli.export import export
@@ -31,7 +32,7 @@ from tests.small_scenarios import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-HELPS = [branch, compare, diff, export, info, new, play, rerun, resume, run, schema, validate]
+HELPS = [branch, check, compare, diff, export, info, new, play, rerun, resume, run, schema, validate]
 
 
 def blocks(language: str) -> list[str]:

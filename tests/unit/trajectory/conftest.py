@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from abm.trajectory import Header, TrajectoryWriter
+from tests.unit.trajectory.parting import parted, shared, write  # noqa: F401  fixtures
 
 COLUMNS = {
     "uid": {"unit": "", "about": "identity"},
@@ -90,7 +91,7 @@ def record() -> Callable[[TrajectoryWriter, int], None]:
 def recorded(tmp_path: Path, header: Header) -> Callable[..., Path]:
     """Write a run of some ticks; finished, or left as a crash would leave it."""
 
-    def write(name: str = "run.h5", ticks: range = range(0, 2400, 240), finish: bool = True, **options: Any) -> Path:
+    def run(name: str = "run.h5", ticks: range = range(0, 2400, 240), finish: bool = True, **options: Any) -> Path:
         writer = TrajectoryWriter(tmp_path / name, header, **options)
         for tick in ticks:
             record_tick(writer, tick)
@@ -101,4 +102,4 @@ def recorded(tmp_path: Path, header: Header) -> Callable[..., Path]:
             (tmp_path / f"{name}.lock").unlink()
         return tmp_path / name
 
-    return write
+    return run
