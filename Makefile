@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # linters call their helpers by name
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: build demo test verify bench lint docs export-test debug-test sanitize-test coverage
+.PHONY: build demo test verify bench lint docs faults export-test debug-test sanitize-test builds-test coverage
 
 # Installed in place: edits count at once.
 $(INSTALLED): pyproject.toml setup.py
@@ -69,6 +69,13 @@ endef
 debug-test: $(INSTALLED)
 	$(call build_copy,debug,ABM_DEBUG=1)
 	cd build/debug && PYTHONPATH=. $(abspath $(BIN))/python -m pytest $(CHECKED)
+
+# Runs must be the same, to the byte, from serial kernels and from the barely optimised ones with bounds checks.
+DIGESTS := $(abspath $(BIN))/python -m tests.contract.digests
+builds-test: build debug-test
+	$(call build_copy,serial,ABM_OPENMP=0)
+	$(DIGESTS) > build/digests
+	for variant in serial debug; do (cd build/$$variant && PYTHONPATH=. $(DIGESTS)) | diff build/digests - || exit 1; done
 
 # Python itself is not instrumented: the sanitizer has to be loaded first, and leaks of the interpreter are none of ours.
 sanitize-test: $(INSTALLED)

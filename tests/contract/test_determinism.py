@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,18 @@ def test_the_command_line_runs_the_same(tmp_path: Path) -> None:
     assert in_python is not None
     with in_python, Trajectory.open(tmp_path / "cli.h5") as by_command:
         assert by_command.digest() == in_python.digest()
+
+
+def digest_in_here(folder: Path) -> str:
+    """Run a scenario in this process."""
+    trajectory = TherapyModel(everything(folder), threads=1).run(folder / f"{os.getpid()}.h5", until_days=UNTIL)
+    assert trajectory is not None
+    with trajectory:
+        return trajectory.digest()
+
+
+def test_worker_processes_run_the_same(tmp_path: Path) -> None:
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        digests = list(pool.map(digest_in_here, [tmp_path, tmp_path]))
+    assert len(list(tmp_path.glob("*.h5"))) == 2
+    assert {*digests} == {digest_in_here(tmp_path)}
