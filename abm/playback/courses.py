@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from abm.clinic.courses import MRD_LIMIT
 from abm.processes.toxicity import CRS_THRESHOLDS
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 Values = NDArray[np.float64]
 
-MRD_LIMIT = 1e-4
-"""Fraction of marrow mononuclear cells below which flow cytometry finds no minimal residual disease."""
 SIGNAL_COLOUR = "#1a1a1a"
 IL6_COLOUR = "#97825c"
 GRADE = "grade"

@@ -1,15 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Numbers in words, rounded to what a reader can use, and the days on which something held."""
+"""Numbers in words, rounded to what a reader can use."""
 
 from __future__ import annotations
-
-import numpy as np
-from numpy.typing import NDArray
-
-Values = NDArray[np.float64]
-
-LASTING = 1.0
-"""Least duration of a state that is reported [d]: a shorter one is a flicker about the threshold."""
 
 
 def figure(value: float) -> str:
@@ -57,29 +49,3 @@ def on_day(day: float) -> str:
 def between(first: float, last: float) -> str:
     """Write a range of days."""
     return on_day(first) if on_day(first) == on_day(last) else f"{on_day(first)} to {on_day(last)}"
-
-
-def stretches(days: Values, holds: NDArray[np.bool_], *, lasting: float = LASTING) -> list[tuple[float, float]]:
-    """Find the stretches of time over which something held; pauses shorter than :data:`LASTING` are bridged.
-
-    Parameters
-    ----------
-    days : ndarray of float64, shape (n,)
-        Ascending [d].
-    holds : ndarray of bool, shape (n,)
-    lasting : float
-        Shorter stretches are left out [d].
-
-    Returns
-    -------
-    list of (float, float)
-        First and last day of each; the last is that on which it was first seen not to hold, or the end.
-    """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], holds, [False]]).astype(np.int8)))
-    joined: list[tuple[float, float]] = []
-    for start, stop in zip(edges[::2], edges[1::2], strict=True):
-        first, last = float(days[start]), float(days[min(int(stop), len(days) - 1)])
-        if joined and first - joined[-1][1] < LASTING:
-            first = joined.pop()[0]
-        joined.append((first, last))
-    return [(first, last) for first, last in joined if last - first >= lasting]

@@ -12,23 +12,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import abm.celltypes  # noqa: F401  registers the kinds, for their labels
-from abm.playback.courses import MRD_LIMIT
-from abm.playback.findings import Courses, Finding
+from abm.clinic.courses import APLASIA, CAR_T_SEEN, MRD_LIMIT, REMISSION, RESPONSE_DAY, Courses, Values, fall, stretches
+from abm.playback.findings import Finding
 from abm.playback.marks import spells, treatments_given
-from abm.playback.phrases import Values, between, concentration, figure, on_day, one_in, share, stretches
+from abm.playback.phrases import between, concentration, figure, on_day, one_in, share
 from abm.state.kinds import KINDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-RESPONSE_DAY = 28.0
-"""Day on which response is assessed [d]."""
-REMISSION = 0.05
-"""Blasts in the marrow below which there is remission under the microscope [1]."""
-CAR_T_SEEN = 1.0
-"""CAR T in blood above which they are said to persist [cells/µL]."""
-APLASIA = 10.0
-"""B cells in blood below which there is aplasia [cells/µL]."""
 _NEGATIVE = 0.5
 """CD19-negative share of leukaemic cells above which leukaemia is called CD19-negative."""
 _FINDING_WIDTH = 58
@@ -113,15 +105,14 @@ def _leukaemia(courses: Courses) -> list[Finding]:
         findings.append(Finding("blasts at end", share(values[-1]), on_day(days[-1])))
         findings.append(Finding("MRD at end", _mrd_words(courses, days[-1], values[-1]), on_day(days[-1])))
     findings += _remission(courses, days, values)
-    negative = stretches(days, values < MRD_LIMIT)
-    if not negative:
+    negative = fall(days, values, MRD_LIMIT)
+    if negative is None:
         return [*findings, Finding("MRD-negative (below 0.01 %)", "never for a day", f"to {on_day(days[-1])}")]
-    first = negative[0][0]
+    first, back = negative
     words = "from the start" if first == days[0] else "first"
     findings.append(Finding("MRD-negative (below 0.01 %)", words, on_day(first)))
-    back = [start for start, _ in stretches(days, values >= MRD_LIMIT) if start > first]
-    if back:
-        findings.append(Finding("MRD-positive again (relapse)", _relapse_words(courses, back[0]), on_day(back[0])))
+    if back is not None:
+        findings.append(Finding("MRD-positive again (relapse)", _relapse_words(courses, back), on_day(back)))
     else:
         findings.append(Finding("relapse", "none seen", f"to {on_day(days[-1])}"))
     return findings
@@ -129,13 +120,13 @@ def _leukaemia(courses: Courses) -> list[Finding]:
 
 def _remission(courses: Courses, days: Values, values: Values) -> list[Finding]:
     """Tell when blasts fell below what a microscope counts as remission, and when they were back."""
-    below = stretches(days, values < REMISSION)
-    if not below or values[0] < REMISSION:
+    below = fall(days, values, REMISSION)
+    if below is None or values[0] < REMISSION:
         return []
-    findings = [Finding("blasts below 5 % (remission)", "first", on_day(below[0][0]))]
-    back = [start for start, _ in stretches(days, values >= REMISSION) if start > below[0][0]]
-    if back:
-        findings.append(Finding("blasts above 5 % again", _relapse_words(courses, back[0]), on_day(back[0])))
+    first, back = below
+    findings = [Finding("blasts below 5 % (remission)", "first", on_day(first))]
+    if back is not None:
+        findings.append(Finding("blasts above 5 % again", _relapse_words(courses, back), on_day(back)))
     return findings
 
 

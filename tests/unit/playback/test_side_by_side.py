@@ -12,8 +12,8 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from abm.clinic.courses import MRD_LIMIT
 from abm.errors import InputError, RunError
-from abm.playback.courses import MRD_LIMIT
 from abm.playback.marks import Treatment
 from abm.playback.milestones import milestones
 from abm.playback.overlay import LOOKS, plot_comparison, shared_panels

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from abm.playback.marks import Treatment, spells, treatments_given
-from abm.playback.phrases import concentration, figure, share, stretches
+from abm.playback.phrases import concentration, figure, share
 from abm.playback.summary import Summary, summarise
 
 DAYS = np.arange(0, 90 + 1 / 48, 1 / 24)
@@ -201,13 +201,6 @@ def test_shares_in_words(fraction: float, words: str) -> None:
 def test_figures_in_words() -> None:
     assert [figure(v) for v in (0, 0.0123, 4.56, 45.6, 1234, 3.4e11)] == ["0", "0.012", "4.6", "46", "1,230", "3.4e11"]
     assert [concentration(v) for v in (0, 1e-5, 0.02)] == ["0", "below 0.01", "0.02"]
-
-
-def test_stretches_bridge_pauses_and_drop_flickers() -> None:
-    days = np.arange(0, 10, 0.5)
-    holds = (days < 2) | ((days > 2) & (days <= 4)) | (days == 7)
-    assert stretches(days, holds) == [(0.0, 4.5)]
-    assert stretches(days, holds, lasting=0.0) == [(0.0, 4.5), (7.0, 7.5)]
 
 
 def test_treatments_are_told_apart_from_other_events() -> None:
