@@ -17,10 +17,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 
-__all__ = ["Scenario", "TherapyModel", "Trajectory", "__version__", "branch", "load_scenario", "rerun", "resume"]
+__all__ = ["Scenario", "Study", "TherapyModel", "Trajectory", "__version__", "branch", "load_scenario", "rerun", "resume"]
 
 _HOMES = {
     "Scenario": "abm.scenario",
+    "Study": "abm.study",
     "TherapyModel": "abm.model",
     "Trajectory": "abm.trajectory",
     "branch": "abm.continuation",
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from abm.continuation import branch, rerun, resume
     from abm.model import TherapyModel
     from abm.scenario import Scenario, load_scenario
+    from abm.study import Study
     from abm.trajectory import Trajectory
 
 

@@ -53,7 +53,8 @@ class Checkpoints:
             self._write()
 
     def look(self, *, asked: bool = False) -> None:
-        """Keep the state if it is time, or asked for; what is due has been recorded."""
+        """Keep the state if it is time, or asked for; what is due has been recorded. Called after each hour."""
+        self.writer.beat()
         if asked or self._is_wanted(self.model.state.tick) or time.monotonic() - self._last >= self.seconds:
             self.keep()
 

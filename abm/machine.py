@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import math
 import os
+import resource
 import shutil
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from abm.errors import InputError, shown
@@ -52,6 +55,20 @@ def free_memory(root: Path = Path("/")) -> float:
                 taken = _number(group / used) or 0.0
                 found.append(most - max(taken - (_entry(group / "memory.stat", cache) or 0.0), 0.0))
     return max(min(found), 0.0)
+
+
+def reset_peak_memory() -> None:
+    """Let :func:`peak_memory` count from here, where the system can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_memory() -> float:
+    """Return the largest resident size of this process since the peak was last reset, or since its start [bytes]."""
+    resident = _entry(Path("/proc/self/status"), "VmHWM:")
+    if resident is not None:
+        return 1024 * resident
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
 
 
 def require_disk(path: Path, needed: float, free: float | None = None) -> None:

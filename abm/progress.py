@@ -34,16 +34,18 @@ def duration_text(seconds: float) -> str:
 
 
 class Progress:
-    """Shows the simulated day reached, the time taken and left, and a free text.
+    """Shows the simulated day reached, or how many of something are done, the time taken and left, and a free text.
 
     Parameters
     ----------
-    total_days : float
-        Day at which the task is done [d].
+    total : float
+        Day at which the task is done [d], or the number of what is counted.
     label : str
         What is going on, such as the scenario's name.
     quiet : bool
         Show nothing at all.
+    counted : str
+        What is counted, such as ``"runs"``; days if not given.
     stream : text stream, optional
         Where to show it; standard error if not given.
     interval : float
@@ -59,15 +61,17 @@ class Progress:
 
     def __init__(
         self,
-        total_days: float,
+        total: float,
         label: str,
         quiet: bool = False,
         *,
+        counted: str = "",
         stream: TextIO | None = None,
         interval: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._total = total_days
+        self._total = total
+        self._counted = counted
         self._label = label
         self._quiet = quiet
         self._stream = stream
@@ -99,7 +103,7 @@ class Progress:
             self._write_line()
 
     def update(self, day: float, text: str = "") -> None:
-        """Tell the day reached [d] and a few words on it; cheap, however often it is called."""
+        """Tell the day reached [d], or the number done, and a few words on it; cheap, however often it is called."""
         if self._first_day is None:
             # A resumed run starts in the middle: the time left follows from the days done since.
             self._first_day = day
@@ -110,7 +114,8 @@ class Progress:
     def _standing(self) -> str:
         """Say the day reached, the time taken, and how much is left at this pace; 60 columns hold it."""
         elapsed = self._clock() - self._started
-        parts = [f"day {self._day:.1f} of {self._total:g}", f"{duration_text(elapsed)} elapsed"]
+        reached = f"{self._day:.0f} of {self._total:.0f} {self._counted}" if self._counted else f"day {self._day:.1f} of {self._total:g}"
+        parts = [reached, f"{duration_text(elapsed)} elapsed"]
         done, left = self._day - (self._day if self._first_day is None else self._first_day), self._total - self._day
         if done > 0 and left > 0:
             parts.append(f"{duration_text(elapsed * left / done)} left")

@@ -38,6 +38,7 @@ from abm.cli.rerun import rerun
 from abm.cli.resume import resume
 from abm.cli.run import run
 from abm.cli.schema import schema
+from abm.cli.study import app as study
 from abm.cli.validate import validate
 from abm.errors import AbmError
 
@@ -54,6 +55,7 @@ app = typer.Typer(
 )
 for command in (run, resume, branch, rerun, play, compare, export, diff, info, check, validate, schema, new):
     app.command(command.name, epilog=command.examples)(command.function)
+app.add_typer(study)
 
 
 def _tell_version(asked: bool) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,7 @@ from abm.trajectory.disk import FULL, free_reserve, reserve, write_error
 from abm.trajectory.gathering import SEGMENT_BYTES, SEGMENT_SECONDS, FrameGatherer
 from abm.trajectory.hdf5 import parts_folder
 from abm.trajectory.index import ABORTED, COMPLETE, RUNNING, make_room, no_folder, write_index
-from abm.trajectory.lock import acquire, release
+from abm.trajectory.lock import BEAT_SECONDS, acquire, beat, release
 from abm.trajectory.packing import pack_parts
 from abm.trajectory.resumption import abandon, reopen, take_over
 from abm.trajectory.schema import BEFORE_ALL, Header, day_text
@@ -71,6 +72,7 @@ class TrajectoryWriter(FrameGatherer):
         until: int = BEFORE_ALL,
     ) -> None:
         super().__init__(Path(path).resolve(), header, segment_bytes, segment_seconds)
+        self._beaten = time.monotonic()
         try:
             self._holder = acquire(self.path)
         except OSError as error:
@@ -107,6 +109,12 @@ class TrajectoryWriter(FrameGatherer):
                     self.path.unlink(missing_ok=True)
                 shutil.rmtree(parts_folder(self.path), ignore_errors=True)
             raise
+
+    def beat(self) -> None:
+        """Tell other machines now and then that this recording goes on; cheap, however often it is called."""
+        if not self._closed and time.monotonic() - self._beaten >= BEAT_SECONDS:
+            beat(self.path, self._holder)
+            self._beaten = time.monotonic()
 
     def finish(self) -> None:
         """Pack everything into one verified file and remove the segments.

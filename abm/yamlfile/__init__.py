@@ -11,22 +11,25 @@ what it extends and what the command line sets (:mod:`.loading`), and checked by
 from __future__ import annotations
 
 from abm.yamlfile.document import Document, read_yaml
-from abm.yamlfile.loading import Loaded, load, load_text
+from abm.yamlfile.loading import FOLDER, Loaded, load, load_text, path_steps
 from abm.yamlfile.problems import Position, Problem
 from abm.yamlfile.schema import json_schema
 from abm.yamlfile.template import template
-from abm.yamlfile.writing import declared_units, dump
+from abm.yamlfile.writing import declared_units, dump, flow
 
 __all__ = [
+    "FOLDER",
     "Document",
     "Loaded",
     "Position",
     "Problem",
     "declared_units",
     "dump",
+    "flow",
     "json_schema",
     "load",
     "load_text",
+    "path_steps",
     "read_yaml",
     "template",
 ]

@@ -21,6 +21,8 @@ from abm.yamlfile.files import why_no_file
 from abm.yamlfile.problems import Position, Problem, Steps, report
 from abm.yamlfile.writing import declared_units, dump
 
+FOLDER = "folder"
+"""Key of a validator's context: where the file lies, for models that name other files."""
 MAX_CHAIN = 16
 _LONGEST_OPTION = 80
 _STEP = re.compile(r"(?:^|\.)([^.\[\]=]+)|\[([0-9]{1,9})\]")
@@ -70,7 +72,7 @@ def load(path: str | Path, model: type[Model], overrides: Sequence[str] = ()) ->
     files: list[Path] = []
     texts: list[str] = []
     root = _read_chain(Path(path), source, files, texts, problems)
-    checked = _checked(root, model, overrides, problems)
+    checked = _checked(root, model, overrides, problems, Path(path).parent)
     return Loaded(checked, dump(checked), texts[0], tuple(files))
 
 
@@ -92,16 +94,16 @@ def load_text(text: str, source: str, model: type[Model], overrides: Sequence[st
         Everything that is wrong, one line each, with positions.
     """
     root, problems = root_of(text, source)
-    checked = _checked(root, model, overrides, problems)
+    checked = _checked(root, model, overrides, problems, Path())
     return Loaded(checked, dump(checked), text, ())
 
 
-def _checked(root: Node, model: type[Model], overrides: Sequence[str], problems: list[Problem]) -> Model:
+def _checked(root: Node, model: type[Model], overrides: Sequence[str], problems: list[Problem], folder: Path) -> Model:
     if not root.faulty:
         for override in overrides:
             problems += _override(root, model, override)
         try:
-            checked = model.model_validate(root.plain())
+            checked = model.model_validate(root.plain(), context={FOLDER: folder})
         except ValidationError as error:
             problems += translate(error, root, model)
             if not problems:
@@ -163,7 +165,7 @@ def _override(root: Node, model: type[Parameters], text: str) -> list[Problem]:
     quoted = text if len(text) <= _LONGEST_OPTION else f"{text[:_LONGEST_OPTION]}…"
     here = Position(f"--set {quoted}")
     path, equals, value = text.partition("=")
-    steps = _steps(path.strip())
+    steps = path_steps(path.strip())
     if not equals or not steps:
         return [Problem(here, (), "must be path=value, such as treatments[0].dose=2e6")]
     new, problems = parse(value, here.source, here)
@@ -191,7 +193,8 @@ def _override(root: Node, model: type[Parameters], text: str) -> list[Problem]:
     return []
 
 
-def _steps(path: str) -> Steps:
+def path_steps(path: str) -> Steps:
+    """Return the keys and positions of a path such as ``treatments[0].dose``; nothing if it is none."""
     found = list(_STEP.finditer(path))
     if not found or "".join(one[0] for one in found) != path or path.startswith("["):
         return ()

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 import h5py
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 
 from abm.errors import AbmError, InputError, RunError
 from abm.trajectory import Trajectory, TrajectoryWriter, pack
+from abm.trajectory.lock import live_holder
 
 
 def test_missing_file_names_the_nearest(recorded, tmp_path):
@@ -165,8 +167,25 @@ def test_stale_lock_is_taken_over(tmp_path, header, content):
 
 def test_lock_of_another_machine_is_respected(tmp_path, header):
     (tmp_path / "run.h5.lock").write_text('{"pid": 1, "host": "node-17", "started": "1"}')
-    with pytest.raises(InputError, match="by process 1 on node-17; if that process is gone, remove"):
+    with pytest.raises(InputError, match="by process 1 on node-17; if that process is gone, wait 15 minutes or remove"):
         TrajectoryWriter(tmp_path / "run.h5", header)
+
+
+@pytest.mark.parametrize(("silent", "job"), [(1000.0, ""), (0.0, "17")])
+def test_a_lock_of_another_machine_is_stale_if_silent_or_of_the_same_job(tmp_path, header, silent, job, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    lock = tmp_path / "run.h5.lock"
+    lock.write_text(f'{{"pid": 1, "host": "node-17", "started": "1", "job": "{job}"}}')
+    os.utime(lock, times=(0, time.time() - silent))
+    with TrajectoryWriter(tmp_path / "run.h5", header) as writer:
+        assert live_holder(tmp_path / "run.h5") is not None
+        os.utime(lock, times=(0, 0))
+        writer.beat()
+        assert lock.stat().st_mtime == 0  # not so soon
+        monkeypatch.setattr("abm.trajectory.writer.BEAT_SECONDS", 0.0)
+        writer.beat()
+        assert time.time() - lock.stat().st_mtime < 60
+    assert not lock.exists()
 
 
 def test_path_that_cannot_be_written(tmp_path, header):

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is kept of each run of a study: endpoints, and numbers taken from the course of an observable."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from abm.clinic import ENDPOINTS, Courses
+from abm.errors import nearest, spelled
+from abm.units import OneLine, Parameters, from_base, quantity
+
+Take = Literal["max", "min", "mean", "final", "value", "day_of_max", "day_of_min"]
+
+
+class ObservableOutput(Parameters):
+    """One number of the course of an observable."""
+
+    observable: OneLine = Field(description="name of an observable, as abm info lists them")
+    take: Take = Field(description="max, min, mean (over time), final (the last), value (on a day), day_of_max or day_of_min")
+    day: float | None = quantity(
+        None, "d", bounds=(-60, 2800), about="day of the value",
+        source="study",
+    )  # fmt: skip
+    name: OneLine | None = Field(None, description="column of the table; made of observable, take and day if not given")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.take == "value") != (self.day is not None):
+            raise ValueError("take: value needs a day, all others none, such as {observable: mrd, take: value, day: 28}")
+        return self
+
+    @property
+    def column(self) -> str:
+        """Name of its column in the table."""
+        if self.name is not None:
+            return self.name
+        return f"{self.observable}_{self.take}" if self.day is None else f"{self.observable}_day{spelled(from_base(self.day, 'd'))}"
+
+    def value(self, courses: Courses) -> float:
+        """Return the number, NaN if it was not recorded."""
+        if self.day is not None:
+            at = courses.at(self.observable, from_base(self.day, "d"))
+            return math.nan if at is None else at
+        course = courses.get(self.observable)
+        if course is None:
+            return math.nan
+        days, values = course
+        if self.take.startswith("day_of"):
+            return float(days[values.argmax() if self.take == "day_of_max" else values.argmin()])
+        if self.take == "final":
+            return float(values[-1])
+        return float(getattr(values, self.take)())
+
+
+def _known(output: str | ObservableOutput) -> str | ObservableOutput:
+    if isinstance(output, str) and output not in ENDPOINTS:
+        raise ValueError(
+            f"unknown endpoint {output!r}; nearest: {nearest(output, ENDPOINTS)!r}; endpoints: {', '.join(ENDPOINTS)}; "
+            "of an observable: {observable: il6, take: max}"
+        )
+    return output
+
+
+Output = Annotated[str | ObservableOutput, AfterValidator(_known)]
+"""Name of an endpoint, or what to take of an observable."""
+
+
+def column_of(output: str | ObservableOutput) -> str:
+    """Return the name of an output's column."""
+    return output if isinstance(output, str) else output.column
+
+
+def unit_of(output: str | ObservableOutput, observables: dict[str, str]) -> str:
+    """Return the unit of an output, given those of the observables."""
+    if isinstance(output, str):
+        return ENDPOINTS[output].unit
+    return "d" if output.take.startswith("day_of") else observables[output.observable]
+
+
+def outputs_of(courses: Courses, outputs: Iterable[str | ObservableOutput]) -> dict[str, float]:
+    """Return the outputs of a run by column.
+
+    Parameters
+    ----------
+    courses : Courses
+        What was recorded.
+    outputs : iterable
+        Names of endpoints, and what to take of observables.
+    """
+    return {column_of(output): ENDPOINTS[output].value(courses) if isinstance(output, str) else output.value(courses) for output in outputs}
