@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from abm.cli.options import Command, Overwrite, Quiet
+from abm.cli.study_analysis import commands as analyses
 
 if TYPE_CHECKING:
     from abm.study.folder import StudyFolder
@@ -209,5 +210,5 @@ commands = [
         ("slice", _slice),
     )
 ]
-for command in commands:
+for command in (*commands, *analyses):
     app.command(command.name, epilog=command.examples)(command.function)
