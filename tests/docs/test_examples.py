@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The examples of the documents run as they stand, from the top of each page to its end.
 
-A YAML example whose first line is a comment with a name is that file; any other is a part of a
-scenario and is read as one that extends ``my.yaml``.
+A YAML example whose first line is a comment with a name is that file: a scenario, or what its first key says; any other
+is a part of a scenario and is read as one that extends ``my.yaml``.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 import doctest
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import abm
+from abm.study import read_study
+from abm.study.site import read_site
 from tests.docs.markdown import ENVIRONMENT, ROOT, Fence, fences
 from tests.small_scenarios import small
 
@@ -23,6 +26,8 @@ PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 QUICKSTART = ROOT / "scenarios" / "quickstart.yaml"
 TRAJECTORIES = {"file_format.md": "run.h5", "export.md": "my.h5", "faults.md": "my.h5"}
 """Pages that read a run, and the name they have for it."""
+READERS: dict[str, Callable[[Path], Any]] = {"study": read_study, "cluster": read_site}
+"""What reads a file that begins with a key; any other is a scenario."""
 NEEDS = "# needs "
 """Begins an example for which the tests do not have all it needs."""
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -36,7 +41,7 @@ def try_yaml(fence: Fence) -> None:
     path = Path(fence.path or "part.yaml")
     if not fence.path:
         path.write_text(f"extends: my.yaml\n{fence.text}", encoding="utf-8")
-    abm.load_scenario(path)
+    READERS.get(fence.text.split("\n", 1)[-1].partition(":")[0], abm.load_scenario)(path)
 
 
 def try_console(fence: Fence) -> None:
