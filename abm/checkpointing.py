@@ -73,6 +73,7 @@ class Checkpoints:
         state = self.model.state
         if state.tick == self._tick:
             return
+        self.writer.flush()  # before the state is copied, so that memory need not hold both
         self.writer.checkpoint(state.tick - self.model.day_zero, archive.to_arrays(state), notes_of(self.model))
         self._last, self._tick = time.monotonic(), state.tick
 

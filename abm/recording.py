@@ -12,7 +12,7 @@ from pydantic import Field
 from abm.celltypes import CAR_T
 from abm.observables import available, observe_all
 from abm.state.columns import GUEST, Array, MotileColumns, SessileColumns, columns_of
-from abm.state.kinds import KINDS, VIEW_BONE_BIT, VIEW_CAR_T_BIT, VIEW_LUMEN_BIT
+from abm.state.kinds import KINDS, VIEW_BONE_BIT, VIEW_CAR_T_BIT, VIEW_LUMEN_BIT, VOID
 from abm.state.places import Place
 from abm.state.state import State
 from abm.trajectory import TrajectoryWriter
@@ -115,20 +115,18 @@ def view_of(state: State, place: Place, depth: int) -> Array:
 def cells_of(state: State, place: Place) -> dict[str, Array]:
     """Return the recorded columns of the living cells of a place, in the order of uid."""
     schema = {**columns_of(SessileColumns), **columns_of(MotileColumns)}
-    parts: list[dict[str, Array]] = []
-    for table in state.tables.values():
-        rows = table.alive()
-        rows = rows[table.array("compartment")[rows] == place.code]
-        known = table.schema
-        parts.append(
-            {
-                name: table.array(name)[rows] if name in known else np.zeros(len(rows), schema[name].dtype)
-                for name in CELL_COLUMNS
-            }
-        )
-    merged = {name: np.concatenate([part[name] for part in parts]) for name in CELL_COLUMNS}
-    order = np.argsort(merged["uid"], kind="stable")
-    return {name: values[order] for name, values in merged.items()}
+    tables = list(state.tables.values())
+    chosen = [np.flatnonzero((table.array("compartment") == place.code) & (table.array("kind") != VOID)) for table in tables]
+    uids = np.concatenate([table.array("uid")[rows] for table, rows in zip(tables, chosen, strict=True)])
+    ranks = np.empty(len(uids), np.int64)
+    ranks[np.argsort(uids, kind="stable")] = np.arange(len(uids))
+    targets = np.split(ranks, np.cumsum([len(rows) for rows in chosen])[:-1])
+    cells = {name: np.zeros(len(uids), schema[name].dtype) for name in CELL_COLUMNS}
+    for table, rows, target in zip(tables, chosen, targets, strict=True):
+        for name in CELL_COLUMNS:
+            if name in table.schema:
+                cells[name][target] = table.array(name)[rows]
+    return cells
 
 
 def header_parts(state: State, depth: int) -> dict[str, Any]:

@@ -53,7 +53,9 @@ BYTES_PER_FIELD_SITE = 1.0
 BYTES_PER_KEPT_AGENT, BYTES_PER_KEPT_SITE = 9.0, 1.2
 """Of a state that is kept, after compression; 8-14 and 1-1.5 measured."""
 N_OBSERVABLES, BYTES_PER_VALUE = 52, 3.0
-FILE_BYTES, PART_BYTES = 0.3e6, 0.2e6
+SEGMENT_SIZE = 1.6
+"""Of what is recorded, in segments, which are compressed loosely, to that in the packed file."""
+FILE_BYTES, PART_BYTES = 0.15e6, 0.15e6
 """Datasets and texts of a file, and of a segment, beside their data."""
 
 SECONDS_PER_DAY, SECONDS_PER_DAY_WITH_CAR_T = 0.1, 0.35
@@ -159,7 +161,7 @@ def estimate(scenario: Scenario, until_days: float | None = None) -> Size:
         agents=agents.lattice + agents.mixed,
         memory_bytes=memory,
         file_bytes=file,
-        disk_bytes=file + stored + CHECKPOINTS_AT_ONCE * state + segments * PART_BYTES,
+        disk_bytes=file + SEGMENT_SIZE * stored + CHECKPOINTS_AT_ONCE * state + segments * PART_BYTES,
         seconds=seconds,
     )
 

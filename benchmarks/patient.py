@@ -34,7 +34,7 @@ from abm.trajectory import TrajectoryWriter
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 MINUTES_PER_DAY = 1440
-WRITING = ("observables", "view", "cells", "field", "event", "finish")
+WRITING = ("observables", "view", "cells", "field", "event", "checkpoint", "finish")
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 

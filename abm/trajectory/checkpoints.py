@@ -140,7 +140,7 @@ def read_checkpoint(path: Path, tick: int) -> Checkpoint:
     return checkpoint
 
 
-def verify_checkpoint(path: Path, tick: int, tell: Callable[[h5py.Dataset, int], None]) -> dict[str, Any]:
+def verify_checkpoint(path: Path, tick: int, tell: Callable[[h5py.Dataset, int], None] | None = None) -> dict[str, Any]:
     """Verify the checksum of a checkpoint piece by piece, and return its notes.
 
     Parameters
@@ -149,7 +149,7 @@ def verify_checkpoint(path: Path, tick: int, tell: Callable[[h5py.Dataset, int],
         The file that holds it.
     tick : int
         Time [15 s].
-    tell : callable
+    tell : callable, optional
         Called with a dataset and how many of its rows have been read now.
 
     Raises
@@ -188,19 +188,39 @@ def put_checkpoint(file: h5py.File, checkpoint: Checkpoint, sink: Sink) -> None:
         The disk is full.
     """
     group = file.create_group(f"{ROOM}/{checkpoint.tick}")
+    hashes = {}
     for name, values in checkpoint.arrays.items():
-        dataset = create_dataset(group, name, Spec(values.dtype, values.shape[1:]), len(values), len(values), {})
-        dataset[...] = np.ascontiguousarray(values)
+        spec = Spec(values.dtype, values.shape[1:])
+        found = hashes[name] = DatasetHash(spec)
+        found.update(values)
+        create_dataset(group, name, spec, len(values), len(values), {})[...] = np.ascontiguousarray(values)
         sink.check()
     group.attrs["notes"] = to_json(dict(checkpoint.notes), "notes")
-    group.attrs["sha256"] = checksum(checkpoint)
+    group.attrs["sha256"] = _combined(checkpoint.tick, checkpoint.notes, hashes)
 
 
-def _hash_of(dataset: h5py.Dataset, tell: Callable[[h5py.Dataset, int], None]) -> DatasetHash:
+def copy_checkpoint(path: Path, tick: int, file: h5py.File, sink: Sink) -> None:
+    """Copy a checkpoint as it is stored into a file that is being made, if it is whole.
+
+    Raises
+    ------
+    OSError
+        The disk is full.
+    RunError
+        It is damaged, or not there.
+    """
+    verify_checkpoint(path, tick)
+    with open_file(path) as stored:
+        stored.copy(f"{ROOM}/{tick}", file.require_group(ROOM))
+    sink.check()
+
+
+def _hash_of(dataset: h5py.Dataset, tell: Callable[[h5py.Dataset, int], None] | None) -> DatasetHash:
     found = DatasetHash(spec_of(dataset))
     for start, stop in row_ranges(dataset):
         found.update(dataset[start:stop])
-        tell(dataset, stop - start)
+        if tell is not None:
+            tell(dataset, stop - start)
     return found
 
 

@@ -44,6 +44,15 @@ class Spec(NamedTuple):
         """Size of one row [bytes]; a guess for text."""
         return 64 if self.dtype is None else max(1, self.dtype.itemsize * math.prod(self.tail))
 
+    def chunk_rows(self, frame_rows: int) -> int:
+        """Return the rows of a chunk: those of a frame, unless it is very small or large."""
+        least, most = MIN_CHUNK_BYTES // self.row_bytes, MAX_CHUNK_BYTES // self.row_bytes
+        return max(1, least, min(frame_rows, most))
+
+    def is_framed(self, frame_rows: int) -> bool:
+        """Whether a chunk is one row, which can be copied as it is stored; text lies elsewhere."""
+        return self.dtype is not None and self.chunk_rows(frame_rows) == 1
+
 
 def spec_of(dataset: h5py.Dataset) -> Spec:
     """Return the spec of a stored dataset."""
@@ -61,9 +70,9 @@ def row_ranges(dataset: h5py.Dataset) -> Iterator[tuple[int, int]]:
 
 
 def create_dataset(
-    group: h5py.Group, name: str, spec: Spec, length: int, frame_rows: int, about: Mapping[str, str]
+    group: h5py.Group, name: str, spec: Spec, length: int, frame_rows: int, about: Mapping[str, str], *, compressed: bool = True
 ) -> h5py.Dataset:
-    """Create a compressed dataset whose chunk holds about one frame.
+    """Create a dataset whose chunk holds about one frame.
 
     Parameters
     ----------
@@ -79,14 +88,17 @@ def create_dataset(
         Rows of a typical frame.
     about : mapping
         Attributes: ``unit`` and ``about``.
+    compressed : bool
+        Whether by gzip.
     """
     shape = (length, *spec.tail)
     if math.prod(shape) == 0:  # neither chunks nor filters can be had for nothing
         dataset = group.create_dataset(name, shape=shape, dtype=spec.dtype or TEXT)
     else:
-        least, most = MIN_CHUNK_BYTES // spec.row_bytes, MAX_CHUNK_BYTES // spec.row_bytes
-        rows = min(max(1, least, min(frame_rows, most)), length)
-        filters = {"compression": "gzip", "compression_opts": 1, "shuffle": True, "fletcher32": True}
+        rows = min(spec.chunk_rows(frame_rows), length)
+        filters: dict[str, Any] = {"fletcher32": True}
+        if compressed:
+            filters |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
         if spec.dtype is None:  # HDF5 keeps text of any length on a heap, where filters do not reach
             filters = {}
         chunks = (rows, *spec.tail)
@@ -94,6 +106,19 @@ def create_dataset(
     for key, value in about.items():
         dataset.attrs[key] = value
     return dataset
+
+
+def stored_alike(one: h5py.Dataset, other: h5py.Dataset) -> bool:
+    """Whether chunks of one dataset may stand in another as they are stored."""
+    alike = ("chunks", "dtype", "compression", "compression_opts", "shuffle", "fletcher32")
+    return all(getattr(one, what) == getattr(other, what) for what in alike)
+
+
+def copy_frame(source: h5py.Dataset, row: int, target: h5py.Dataset, to: int) -> None:
+    """Copy a row as it is stored, a chunk of its own in both datasets."""
+    rest = (0,) * (source.ndim - 1)
+    mask, content = source.id.read_direct_chunk((row, *rest))
+    target.id.write_direct_chunk((to, *rest), content, mask)
 
 
 @contextmanager

@@ -15,11 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abm.errors import InputError, RunError
-from abm.trajectory.checkpoints import checkpoint_files, put_checkpoint, read_checkpoint
+from abm.trajectory.checkpoints import checkpoint_files, copy_checkpoint, verify_checkpoint
 from abm.trajectory.digest import combine, digest
 from abm.trajectory.disk import Sink, sync_folder, write_error
 from abm.trajectory.hashing import DatasetHash
-from abm.trajectory.hdf5 import create_dataset, new_file, open_file, parts_folder, seal, write_header
+from abm.trajectory.hdf5 import (
+    copy_frame,
+    create_dataset,
+    new_file,
+    open_file,
+    parts_folder,
+    seal,
+    stored_alike,
+    write_header,
+)
 from abm.trajectory.index import COMPLETE, FINISHED, read_index
 from abm.trajectory.lock import acquire, release
 from abm.trajectory.schema import CHECKSUM, CLOSING, RESERVED, Header, day_text
@@ -87,7 +96,7 @@ def pack_parts(path: Path, header: Header) -> None:
         source.close()
         _verify(target, header, noted, path)
         for tick in kept:
-            read_checkpoint(target, tick)
+            verify_checkpoint(target, tick)
         os.replace(target, path)
         sync_folder(path.parent)
     except OSError as error:
@@ -117,7 +126,7 @@ def _copy(source: Source, target: Path, header: Header, checkpoints: Mapping[int
         file.attrs["digest"] = noted
         for tick, stored in checkpoints.items():
             with suppress(RunError):  # one that is damaged is left out: the recording is whole without it
-                put_checkpoint(file, read_checkpoint(stored, tick), sink)
+                copy_checkpoint(stored, tick, file, sink)
                 kept.append(tick)
         seal(file)
     return noted, kept
@@ -148,16 +157,36 @@ def _copy_series(
 ) -> None:
     series = source.series[path]
     for name, pieces in source.datasets(path):
-        spec = series.datasets[name]
-        length = series.length(name)
-        about = header.describe_dataset(path, name)
-        dataset = create_dataset(group, name, spec, length, _frame_rows(series, name), about)
+        spec, length, frame_rows = series.datasets[name], series.length(name), _frame_rows(series, name)
+        dataset = create_dataset(group, name, spec, length, frame_rows, header.describe_dataset(path, name))
         found = hashes[f"{path}/{name}"] = DatasetHash(spec)
-        for block in _aligned(pieces, dataset.chunks[0] if dataset.chunks else 1):
-            dataset[found.length : found.length + len(block)] = block
-            found.update(block)
-            sink.check()
+        if spec.is_framed(frame_rows):
+            _copy_frames(series, f"{path}/{name}", pieces, dataset, found, sink)
+        else:
+            for block in _aligned(pieces, dataset.chunks[0] if dataset.chunks else 1):
+                dataset[found.length : found.length + len(block)] = block
+                found.update(block)
+                sink.check()
         dataset.attrs[CHECKSUM] = found.checksum()
+
+
+def _copy_frames(
+    series: Series, name: str, pieces: Iterator[NDArray[Any]], dataset: h5py.Dataset, found: DatasetHash, sink: Sink
+) -> None:
+    """Write frames that are a chunk each: as their segments store them, since that is how they are stored here."""
+    for begin, end, segment in zip(series.frame_starts, series.frame_starts[1:], series.files, strict=False):
+        with open_file(segment) as file:
+            stored = file[name]
+            as_stored = stored_alike(stored, dataset)
+            while found.length < end:
+                piece = next(pieces)
+                for number, values in enumerate(piece, found.length):
+                    if as_stored:
+                        copy_frame(stored, number - begin, dataset, number)
+                    else:
+                        dataset[number] = values
+                found.update(piece)
+                sink.check()
 
 
 def _frame_rows(series: Series, name: str) -> int:

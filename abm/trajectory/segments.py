@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import io
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,9 @@ from abm.units import TICKS_PER_HOUR
 Content = Mapping[str, "NDArray[Any] | str"]
 
 _NAME = re.compile(r"(\d{6,})\.h5")
+_SAMPLE_BYTES = 16 * 1024
+_PAYS = 0.25
+"""Share of its size to which gzip must bring a dataset to be worth its time in a segment, which goes when the run is packed."""
 
 
 @dataclass
@@ -105,13 +109,31 @@ class Segment:
             if isinstance(values[0], str):
                 datasets[name] = np.array(values, dtype=object)
             else:
-                datasets[name] = np.concatenate(values) if gathered.flat else np.stack(values)
+                datasets[name] = _joined(values, gathered.flat)
         for name, data in datasets.items():
             spec = Spec(None if data.dtype == object else data.dtype, data.shape[1:])
             found = DatasetHash(spec)
             found.update(data)
             about = {**self._header.describe_dataset(path, name), CHECKSUM: found.checksum()}
-            create_dataset(group, name, spec, len(data), frame_rows, about)[...] = data
+            stays = spec.is_framed(frame_rows)  # such a chunk is packed as it is
+            create_dataset(group, name, spec, len(data), frame_rows, about, compressed=stays or _pays(data))[...] = data
+
+
+def _joined(values: list[NDArray[Any]], flat: bool) -> NDArray[Any]:
+    if flat:
+        return values[0] if len(values) == 1 else np.concatenate(values)
+    return np.stack(values)
+
+
+def _pays(data: NDArray[Any]) -> bool:
+    """Whether it pays to compress a dataset for a while, by a sample from its middle."""
+    if data.dtype == object or data.nbytes < _SAMPLE_BYTES:
+        return False
+    values = data.reshape(-1)
+    count = _SAMPLE_BYTES // data.itemsize
+    sample = values[(len(values) - count) // 2 :][:count]
+    shuffled = sample.view(np.uint8).reshape(count, -1).T.tobytes()  # as HDF5 does before gzip
+    return len(zlib.compress(shuffled, 1)) < _PAYS * len(shuffled)
 
 
 def segment_path(path: Path, number: int) -> Path:

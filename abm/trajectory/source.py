@@ -21,7 +21,7 @@ from abm.trajectory.hashing import DatasetHash
 from abm.trajectory.hdf5 import DAMAGE, PIECE_BYTES, Spec, cause, open_file, spec_of
 from abm.trajectory.schema import CHECKSUM, EVENTS, OBSERVABLES, RESERVED
 
-MAX_OPEN_FILES = 8
+MAX_OPEN_FILES = 64
 _DERIVED = ("tick", "frame_offset")
 
 

@@ -49,6 +49,26 @@ def test_another_patient() -> None:
     assert (found["scenario"], found["sites"]) == ("grupp2013_patient2", 1000)
 
 
+def test_writing() -> None:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / "writing.py"), "--cells", "4e3", "--recorded", "2", "--days", "0.1", "--json"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert (found["workload"], found["days_recorded"]) == ("writing", 2)
+    assert 0 < found["cells"] <= 16**3 + 128 * 32 * 8
+    assert 0 < found["stored_mb"] < found["raw_mb"]
+    assert 0.5 < found["bytes_per_cell_frame"] < 60
+    assert found["one"].keys() == {"observables", "view", "cells"}
+    assert found["seek"].keys() == {"view", "kind", "cells"}
+    for cost in (found["recording"], found["packing"], found["checkpoint"], *found["one"].values()):
+        assert cost["seconds"] > 0
+    assert all(0 < cost["seconds"] <= cost["slowest"] and cost["extra_mb"] < 100 for cost in found["seek"].values())
+    assert 0 < found["checkpoint"]["mb"] < 5
+    assert found["run"]["days"] == 0.1
+    assert 0 < found["run"]["cpu_share"] < 1
+
+
 def test_the_yardstick_does_the_same_work() -> None:
     """Plain Mesa and the kernels on 5,000 cells: counts of a day within 30 %, since both draw their T cells (SD 8 %)."""
     found = []

@@ -251,7 +251,7 @@ def _mount(command: list[str]) -> None:
 
 CHECK = ("check", "run.h5")
 SEGMENT, SECOND = "run.h5.parts/000000.h5", "run.h5.parts/000001.h5"
-ELSEWHERE = r"is being written by process 1 on node-17; if that process is gone, remove .*run\.h5\.lock"
+ELSEWHERE = r"is being written by process 1 on node-17; if that process is gone, wait 15 minutes or remove .*run\.h5\.lock"
 OTHER = r"is being written by process \d+; wait for it, or write to another file"
 CASES = (
     Case("no such file", _copy("whole"), ("check", "rnu.h5"), 2, r"rnu\.h5: no such file; nearest: 'run\.h5'"),
