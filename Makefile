@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # linters call their helpers by name
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: build demo test verify bench lint docs faults export-test debug-test sanitize-test builds-test coverage
+.PHONY: build demo test verify bench lint docs faults export-test cluster-test debug-test sanitize-test builds-test wheel coverage
 
 # Installed in place: edits count at once.
 $(INSTALLED): pyproject.toml setup.py
@@ -56,6 +56,12 @@ export-test: build
 	$(BIN)/python -m pip install --quiet --editable '.[export-test]'
 	$(BIN)/python -m pytest tests/unit/export tests/docs -m export
 
+# Runs on a real SLURM, which apt installs if it is missing (Debian, Ubuntu; needs root for that, and for nothing else).
+cluster-test: build
+	$(BIN)/python -m tests.cluster.slurm_box install || \
+		{ echo "cluster-test: no SLURM: THE CLUSTER TESTS DID NOT RUN" >&2; exit 1; }
+	$(BIN)/python -m pytest tests/cluster -m cluster
+
 # What exercises the kernels, in a build with bounds checks and in one with the address and undefined-behaviour
 # sanitizers (of gcc). Each is made in a copy under build/, so that the build in place stays as it is.
 COPIED := abm benchmarks scenarios tests pyproject.toml setup.py README.md LICENSE
@@ -82,6 +88,10 @@ sanitize-test: $(INSTALLED)
 	$(call build_copy,sanitize,ABM_SANITIZE=1)
 	cd build/sanitize && LD_PRELOAD=$$($(CC) -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
 		UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=. $(abspath $(BIN))/python -m pytest --capture=sys $(CHECKED)
+
+# A wheel for machines without a compiler, tried in a fresh environment; three minutes.
+wheel:
+	packaging/wheel.sh $(PYTHON) dist
 
 # Statements that the tests run, in ten minutes; fails under 90 % of the kernels' or of Python's. Tracing makes the kernels
 # thirty times slower and more: it is done in a copy, for their own tests alone. Serial, as the main thread alone is traced.

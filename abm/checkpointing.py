@@ -96,7 +96,7 @@ def notes_of(model: TherapyModel) -> dict[str, Any]:
     }
 
 
-def restore(model: TherapyModel, checkpoint: Checkpoint, *, changed: bool = False) -> None:
+def restore(model: TherapyModel, checkpoint: Checkpoint) -> None:
     """Put a model, laid out anew, where a checkpoint left it.
 
     Parameters
@@ -105,8 +105,6 @@ def restore(model: TherapyModel, checkpoint: Checkpoint, *, changed: bool = Fals
         Of the same seed and geometry.
     checkpoint : Checkpoint
         Where to go on.
-    changed : bool
-        Whether the scenario may be another one: a branch.
 
     Raises
     ------
@@ -118,7 +116,7 @@ def restore(model: TherapyModel, checkpoint: Checkpoint, *, changed: bool = Fals
     if notes["abm"] != abm.__version__:
         raise RunError(f"the checkpoint of {when} was written by abm {notes['abm']}, this is abm {abm.__version__}: use that one")
     here = notes_of(model)
-    if notes["seed"] != here["seed"] or (notes["scenario"] != here["scenario"] and not changed):
+    if notes["seed"] != here["seed"] or notes["scenario"] != here["scenario"]:
         raise RunError(f"the checkpoint of {when} belongs to another run")
     try:
         archive.load_arrays(model.state, checkpoint.arrays)

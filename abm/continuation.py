@@ -128,10 +128,18 @@ def branch(
     path = Path(path).resolve()
     with Trajectory.open(path) as found:
         header, first_day, last_day, digest = found.header, found.first_day, found.last_day, found.noted_digest
-    changed = _scenario_of(header, path, overrides)
-    if math.isnan(at_day) or not first_day <= at_day <= last_day:
-        raise InputError(f"--at: must be between day {first_day:g} and {last_day:g}, which {path.name} covers, got day {at_day:g}")
+    before, changed = _scenario_of(header, path), _scenario_of(header, path, overrides)
+    if math.isnan(at_day) or not first_day < at_day <= last_day:
+        raise InputError(
+            f"--at: must be after day {first_day:g} and up to {last_day:g}, to which {path.name} has come, got day {at_day:g}; "
+            "what differs from the start is a new run (abm run --set)"
+        )
+    if changed.scenario.seed != before.scenario.seed:
+        raise InputError("--set seed: a branch goes on with the seed of its ancestor; another one makes a new run (abm run --seed)")
+    if until_days is None and changed.scenario.duration != before.scenario.duration:
+        until_days = changed.scenario.duration / 24
     ticks = _tick_of(at_day, changed)
+    _require_own_day(header, ticks, path)
     line = {"file": path.name, "digest": digest, "scenario": header.scenario, "until_days": ticks / TICKS_PER_DAY}
     ancestors = [*header.provenance.get("ancestors", []), line]
     return _branch(
@@ -199,7 +207,7 @@ def rerun(
     path : path
         The trajectory.
     output : path
-        Where the new one goes.
+        Where the new one goes; not the trajectory itself.
     threads, overwrite, command, watch
         As of :meth:`abm.TherapyModel.run`.
 
@@ -208,11 +216,15 @@ def rerun(
     InputError
         Not finished, or does not say enough to be made again.
     RunError
-        The disk is full.
+        Damaged, or the disk is full.
     """
     path, output = Path(path).resolve(), Path(output)
+    if output.resolve() == path:
+        raise InputError(f"{path}: cannot be made again in its own place, with nothing left to compare; choose another name")
     with Trajectory.open(path) as found:
         header, status = found.header, found.status
+        if status == "finished" and found.digest() != found.noted_digest:
+            raise RunError(f"{path}: is damaged: its values are not those that were written; abm check {path} tells more")
     if status != "finished":
         raise InputError(f"{path}: is {status}; only a finished run can be made again and compared (abm resume finishes it)")
     made = header.provenance
@@ -254,6 +266,16 @@ def _tick_of(day: float, file: ScenarioFile) -> int:
     """Return the tick at which a run to some day ends: that of the day, or the next at which it can be recorded."""
     day_zero = round(-file.scenario.start * TICKS_PER_HOUR)
     return math.ceil((round(day * TICKS_PER_DAY) + day_zero) / STRIDE) * STRIDE - day_zero
+
+
+def _require_own_day(header: Header, tick: int, path: Path) -> None:
+    """Refuse to branch from before the day from which a branch is a run of its own."""
+    made = header.provenance
+    if "ancestors" in made:
+        own = made["ancestors"][-1]
+        if tick < round(own["until_days"] * TICKS_PER_DAY):
+            day = own["until_days"]
+            raise InputError(f"--at: {path.name} is itself a branch, from day {day:.4g} on; for an earlier day branch from {own['file']}")
 
 
 def _seed_of(header: Header) -> int:

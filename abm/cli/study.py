@@ -5,15 +5,19 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from abm.cli.calibrate import calibrate
 from abm.cli.options import Command, Overwrite, Quiet
 from abm.cli.study_analysis import commands as analyses
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from abm.study.folder import StudyFolder
+    from abm.study.results import Study
 
 File = Annotated[Path, typer.Argument(metavar="STUDY", help="The study, a YAML file.")]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of the study.")]
@@ -66,9 +70,7 @@ def _resume(folder: Folder, where: Where = "local", workers: Workers = None, qui
     from abm.study.folder import StudyFolder
 
     found = StudyFolder(folder)
-    left = found.adopt()
-    if left and not quiet:
-        typer.echo(f"{left} runs of another version of abm stay in the folder, but do not count: all are done by this one", err=True)
+    found.adopt()
     _execute(found, folder, where, workers, quiet)
 
 
@@ -77,13 +79,16 @@ def _execute(folder: StudyFolder, named: Path, where: str, workers: int | None, 
     from abm.study.results import Study
     from abm.study.serial import tally
 
+    if folder.superseded and not quiet:
+        words = f"{folder.superseded} runs of another version of abm stay in the folder, but do not count: this one does all"
+        typer.echo(words, err=True)
     outcomes = drive(folder, where, workers, quiet=quiet)
     study = Study(folder)
     table = study.collect()
     if not quiet:
         typer.echo(f"{tally(outcomes)}")
-        typer.echo(_counts(study))
-        typer.echo(f"wrote {named / 'table.parquet'}, a row for each of {len(table)} runs; results {study.digest()[:12]}")
+        typer.echo(_counts(study, table))
+        typer.echo(f"wrote {named / 'table.parquet'}, a row for each of {len(table)} runs; results {study.digest(table)[:12]}")
 
 
 def _status(folder: Folder) -> None:
@@ -91,13 +96,14 @@ def _status(folder: Folder) -> None:
     from abm.study.results import Study
 
     study = Study.open(folder)
-    typer.echo(f"{study.declaration.name}: {_counts(study)}")
-    for run, result in study.failed():
+    table = study.table()
+    typer.echo(f"{study.declaration.name}: {_counts(study, table)}")
+    for run, result in study.failed(table):
         typer.echo(f"run {run.number}: {result['error']}")
 
 
-def _counts(study: Any) -> str:
-    return ", ".join(f"{count} {status}" for status, count in study.counts().items() if count)
+def _counts(study: Study, table: pd.DataFrame) -> str:
+    return ", ".join(f"{count} {status}" for status, count in study.counts(table).items() if count)
 
 
 def _collect(
@@ -112,7 +118,7 @@ def _collect(
 
     study = Study.open(folder)
     table = study.collect()
-    typer.echo(f"wrote {folder / 'table.parquet'}: {_counts(study)}; results {study.digest()[:12]}")
+    typer.echo(f"wrote {folder / 'table.parquet'}: {_counts(study, table)}; results {study.digest(table)[:12]}")
     if output is not None:
         from abm.study.tables import write_table
 
@@ -210,5 +216,5 @@ commands = [
         ("slice", _slice),
     )
 ]
-for command in (*commands, *analyses):
+for command in (*commands, *analyses, calibrate):
     app.command(command.name, epilog=command.examples)(command.function)

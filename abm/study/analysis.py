@@ -14,6 +14,7 @@ from abm.study.declaration import MorrisDesign, OneAtATimeDesign, SobolDesign
 from abm.study.design import POSITION
 from abm.study.factors import VariedParameter
 from abm.study.outputs import column_of, unit_of
+from abm.study.packages import study_packages
 from abm.study.results import FINISHED, Study
 from abm.study.sampling import Choice, Factor
 from abm.study.sensitivity import Sensitivity, morris_indices, sobol_indices
@@ -62,12 +63,13 @@ def outputs_by_point(study: Study, output: str, *, log: bool = False) -> NDArray
     """
     label_of(study, output)
     table = study.table()
-    values = table[output].where(table["status"] == FINISHED).to_numpy(dtype=float).reshape(-1, study.declaration.replicates)
-    if log:
-        if (values <= 0).any():
-            raise InputError(f"{output}: a logarithm needs values above 0, got {spelled(float(np.nanmin(values)))}")
-        values = np.log10(values)
-    return values
+    column = table[output].where(table["status"] == FINISHED).to_numpy(dtype=float)
+    values: NDArray[np.float64] = column.reshape(-1, study.declaration.replicates)
+    if not log:
+        return values
+    if (values <= 0).any():
+        raise InputError(f"{output}: a logarithm needs values above 0, got {spelled(float(np.nanmin(values)))}")
+    return np.log10(values)
 
 
 def sensitivity(study: Study, output: str, *, log: bool = False) -> Sensitivity:
@@ -88,12 +90,13 @@ def sensitivity(study: Study, output: str, *, log: bool = False) -> Sensitivity:
     """
     declared = study.declaration
     values, label = outputs_by_point(study, output, log=log), label_of(study, output, log=log)
-    if isinstance(declared.design, SobolDesign):
-        return sobol_indices(values, declared.names, declared.design.second_order, output=label, seed=declared.seed)
-    if isinstance(declared.design, MorrisDesign):
-        positions = study.folder.design.iloc[:: declared.replicates][[POSITION + name for name in declared.names]]
-        points = positions.to_numpy(dtype=float)
-        return morris_indices(points, values, declared.names, declared.design.levels, output=label, seed=declared.seed)
+    with study_packages():
+        if isinstance(declared.design, SobolDesign):
+            return sobol_indices(values, declared.names, declared.design.second_order, output=label, seed=declared.seed)
+        if isinstance(declared.design, MorrisDesign):
+            positions = study.folder.design.iloc[:: declared.replicates][[POSITION + name for name in declared.names]]
+            points = positions.to_numpy(dtype=float)
+            return morris_indices(points, values, declared.names, declared.design.levels, output=label, seed=declared.seed)
     raise InputError(f"the design of the study is {declared.design.type!r}; sensitivity needs 'morris' or 'sobol'")
 
 
@@ -148,15 +151,14 @@ def surface(study: Study, output: str, x: str, y: str, *, log: bool = False) -> 
 
     label = label_of(study, output)
     parameters = {parameter.column: parameter for parameter in study.declaration.parameters}
-    factors = []
     for name in (x, y):
         if name not in parameters:
             raise InputError(f"{name!r} is not among the parameters of the study; nearest: {nearest(name, parameters)!r}")
-        factors.append(_numbers(_factor(study, parameters[name]), parameters[name]))
+    across, up = (_numbers(_factor(study, parameters[name]), parameters[name]) for name in (x, y))
     rows = study.folder.design.iloc[:: study.declaration.replicates]
-    points = np.stack([factor.position(rows[factor.name].to_numpy(dtype=float)) for factor in factors], axis=1)
+    points = np.stack([factor.position(rows[factor.name].to_numpy(dtype=float)) for factor in (across, up)], axis=1)
     values = outputs_by_point(study, output).mean(axis=1)
-    return plot_surface(*factors, points, values, output=label, log=log, interpolate=len(parameters) == 2)
+    return plot_surface(across, up, points, values, output=label, log=log, interpolate=len(parameters) == 2)
 
 
 def _factor(study: Study, parameter: VariedParameter) -> Factor | Choice:

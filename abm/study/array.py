@@ -8,16 +8,18 @@ end keeps the state of its run and puts itself into the queue again.
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from abm.errors import InputError, RunError
+from abm.errors import InputError
 from abm.study.folder import StudyFolder
 from abm.study.plan import packed, plan
+from abm.study.sharing import replace_shared
 from abm.study.site import LOGS, Site
-from abm.trajectory.disk import replace_file
+from abm.trajectory.disk import write_error
 
 TASK_SECONDS = 900.0
 """Expected time of a task [s]: a batch system takes half a second or more for each."""
@@ -44,15 +46,16 @@ _TEMPLATE = """\
 #SBATCH --signal=B:USR1@{warning}
 #SBATCH --requeue
 #SBATCH --open-mode=append
-#SBATCH --output={logs}/%A_%a.log
+#SBATCH --output={logs}
 {directives}{prologue}
+task= told=
+trap 'told=1; [ -z "$task" ] || kill -USR1 $task' USR1
+trap 'told=1; [ -z "$task" ] || kill -TERM $task' TERM
 {python} -m abm study slice {folder} --task "$SLURM_ARRAY_TASK_ID" --of {tasks} &
 task=$!
-trap 'kill -USR1 $task' USR1
-trap 'kill -TERM $task' TERM
 code=0
 wait $task || code=$?
-while kill -0 $task 2>/dev/null; do code=0; wait $task || code=$?; done  # a signal ends the first wait
+while [ -n "$told" ]; do told=; code=0; wait $task || code=$?; done  # a signal ends a wait, not the task
 if [ $code -eq {again} ]; then scontrol requeue "$SLURM_JOB_ID"; fi
 exit $code
 """
@@ -94,13 +97,13 @@ def export_array(
     Raises
     ------
     InputError
-        More tasks than runs.
+        More tasks than runs, or a site without Slurm.
     RunError
         It cannot be written.
     """
     runs = len(folder.runs)
-    size = plan(folder.study, folder.base)
-    each = folder.study.resources.runs_per_task or packed(size.seconds, TASK_SECONDS, runs, MOST_TASKS)
+    size = plan(folder.study, folder.base, folder.design)
+    each = max(folder.study.resources.runs_per_task or packed(size.seconds, TASK_SECONDS, runs), math.ceil(runs / MOST_TASKS))
     tasks = tasks or math.ceil(runs / each)
     if tasks > runs:
         raise InputError(f"--tasks: must be at most {runs}, the runs of the study, got {tasks}")
@@ -109,9 +112,11 @@ def export_array(
     memory = f"{max(500, math.ceil(1.5 * size.memory_bytes / 1e6))}M"
     directives, prologue = [], ""
     if site is not None:
-        minutes, memory = math.ceil(site.walltime * 60), site.memory.replace(" ", "").removesuffix("B")
-        directives += [f"--partition={site.queue}"] if site.queue else []
-        directives += [f"--account={site.account}"] if site.account else []
+        if site.cluster != "slurm":
+            raise InputError(f"--cluster: an array is one of Slurm, the file describes {site.cluster!r}")
+        minutes, memory = math.ceil(site.walltime * 60), f"{site.megabytes}M"
+        directives += [f"--partition={_of_slurm(site.queue)}"] if site.queue else []
+        directives += [f"--account={_of_slurm(site.account)}"] if site.account else []
         directives += site.directives
         prologue = "".join(f"{line}\n" for line in site.prologue)
     script = folder.path / SCRIPT
@@ -119,14 +124,20 @@ def export_array(
     text = _TEMPLATE.format(
         name=folder.study.name, runs=runs, tasks=tasks, script=shlex.quote(str(script)), last=tasks - 1,
         limit="" if at_a_time is None else f"%{at_a_time}", threads=folder.study.resources.threads, memory=memory,
-        time=f"{minutes // 60:02d}:{minutes % 60:02d}:00", warning=WARNING_SECONDS, logs=logs,
+        time=f"{minutes // 60:02d}:{minutes % 60:02d}:00", warning=WARNING_SECONDS,
+        logs=_of_slurm(str(logs).replace("%", "%%") + "/%A_%a.log"),
         directives="".join(f"#SBATCH {line}\n" for line in directives), prologue=prologue,
         python=shlex.quote((site.python if site is not None else None) or sys.executable),
         folder=shlex.quote(str(folder.path)), again=AGAIN,
     )  # fmt: skip
     try:
         logs.mkdir(exist_ok=True)
-        replace_file(script, text.encode())
+        replace_shared(script, text.encode())
     except OSError as error:
-        raise RunError(f"{script}: cannot be written: {error.strerror}") from None
+        raise write_error(error, f"writing {script}", "what is done is safe") from None
     return Array(script, tasks, each, minutes)
+
+
+def _of_slurm(text: str) -> str:
+    """Return a value as a directive of Slurm takes it, where spaces end a word."""
+    return text if re.fullmatch(r"[\w./%@:+=,-]+", text) else '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'

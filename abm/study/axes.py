@@ -3,22 +3,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patheffects import AbstractPathEffect, withStroke
+from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from abm.errors import spelled
 from abm.playback.lettering import DARK, GREY, shorten, text_width
 
 BLUE, ORANGE, PALE = "#0072b2", "#e69f00", "#b5b5b5"
 """Two of Okabe and Ito, and the grey of what is not told from noise."""
 POINTS = 10.0
 """Size of the letters."""
+STEPS = (1, 2, 5, 10)
+"""Of numbers on an axis."""
 _WIDTH = 7.2
 _NAME = 2.6
 """Width of a figure, and the widest name of a factor [inches]."""
@@ -82,6 +88,30 @@ def key(figure: Figure, entries: Sequence[Artist]) -> None:
         handles=entries, loc="outside upper left", ncol=len(entries), frameon=False, fontsize=POINTS, handlelength=1.2,
         handletextpad=0.5, columnspacing=1.5,
     )  # fmt: skip
+
+
+def log_ticks(low: float, high: float, *, few: bool = False) -> Locator:
+    """Choose round values on a log axis: powers of ten, over few decades also twice and five times these unless few are wanted."""
+    decades = math.log10(high / low)
+    if few:
+        return MaxNLocator(3, steps=STEPS) if decades < 1.5 else LogLocator(subs=(1.0,), numticks=5)
+    subs = (1.0, 2.0, 5.0) if decades < 2.2 else (1.0, 3.0) if decades < 4.0 else (1.0,)
+    return MaxNLocator(5, steps=STEPS) if decades < 0.7 else LogLocator(subs=subs, numticks=9)
+
+
+def number_axis(axis: Axis, low: float, high: float, *, few: bool = False) -> None:
+    """Put round numbers on a log axis that goes from one end to the other."""
+    axis.set_major_locator(log_ticks(low, high, few=few))
+    axis.set_major_formatter(FuncFormatter(number_text))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def number_text(value: float, _: int | None = None) -> str:
+    """Write a number on an axis to three digits, as short as it goes."""
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return spelled(float(f"{value:.3g}"))
+    mantissa, power = f"{value:.2e}".split("e")
+    return f"{spelled(float(mantissa))}e{int(power)}"
 
 
 def name_points(axes: Axes, names: Sequence[str], x: NDArray[np.float64], y: NDArray[np.float64], half_width: NDArray[np.float64]) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -12,15 +13,17 @@ from abm.clinic import ENDPOINTS
 from abm.errors import InputError, nearest
 from abm.machine import MOST_THREADS
 from abm.observables import catalogue
-from abm.scenario import MAX_SEED, ScenarioFile, read_scenario
-from abm.study.factors import Problem, VariedParameter, problems_of, refusal
+from abm.scenario import MAX_SEED, Scenario, ScenarioFile, read_scenario
+from abm.study import sampling
+from abm.study.factors import NO_EFFECT, Problem, VariedParameter, base_position, problems_of, problems_of_listed
 from abm.study.outputs import ObservableOutput, Output, column_of
 from abm.study.sampling import DUMMY
 from abm.units import OneLine, Parameters, located, quantity
-from abm.yamlfile import FOLDER, Loaded, flow, load
+from abm.yamlfile import FOLDER, Loaded, flow, load, path_steps
 
 RESERVED = ("run", "point", "replicate", "seed", "key", "status", "error", "digest", "seconds", "cpu_seconds", "peak_mb", "file_mb", "file")
 """Columns of the table that are not the study's to name."""
+MOST_RUNS = 10_000_000
 
 
 class GridDesign(Parameters):
@@ -124,43 +127,53 @@ class StudyFile(Parameters):
         return self
 
     def _problems(self, folder: Path) -> list[Problem]:
+        columns = {
+            "parameters": [parameter.column for parameter in self.parameters],
+            "outputs": [column_of(output) for output in self.outputs],
+        }
+        problems = repeated_columns(columns, RESERVED) + self._problems_of_paths()
         try:
             base = self.base(folder)
         except InputError as error:
-            return [(("scenario",), "cannot be used: " + "; ".join(str(error).splitlines()))]
-        problems: list[Problem] = []
+            return problems + self._problems_of_base(error)
         if isinstance(self.design, ListDesign):
             problems += self._problems_of_points(self.design, base)
         else:
             for number, parameter in enumerate(self.parameters):
                 problems += problems_of(parameter, number, base.resolved, base.scenario)
-        problems += self._problems_of_names()
-        known = [item.name for item in catalogue(base.scenario.places, with_body=base.scenario.body is not None)]
-        for number, output in enumerate(self.outputs):
-            if isinstance(output, ObservableOutput) and output.observable not in known:
-                words = f"unknown observable {output.observable!r}; nearest: {nearest(output.observable, known)!r}"
-                problems.append((("outputs", number, "observable"), words))
-        if not base.scenario.record.observables:
-            problems.append((("scenario",), "records no observables (record.observables is 0), of which all outputs are made"))
-        if not self.parameters and not isinstance(self.design, GridDesign):
-            problems.append((("design",), "needs parameters to vary; without any a study is replicates of its scenario (design: grid)"))
-        elif isinstance(self.design, SobolDesign) and self.design.samples & (self.design.samples - 1):
-            below = 1 << (self.design.samples.bit_length() - 1)
-            message = f"must be a power of two, got {self.design.samples}; nearest: {below} and {2 * below}"
-            problems.append((("design", "samples"), message))
-        return problems
+        problems += unknown_observables({("outputs", number): output for number, output in enumerate(self.outputs)}, base.scenario)
+        return problems + self._problems_of_design(base, right=not problems)
 
-    def _problems_of_names(self) -> list[Problem]:
+    def _problems_of_paths(self) -> list[Problem]:
+        return problems_of_paths(self.parameters, with_end=self.until is not None, records_all=self.keep == "trajectories")
+
+    def _problems_of_base(self, error: InputError) -> list[Problem]:
+        """Return what is wrong with the scenario, at the value of ``set`` that makes it so if it is one."""
         found: list[Problem] = []
-        seen = set(RESERVED)
-        for group, columns in (
-            ("parameters", [parameter.column for parameter in self.parameters]),
-            ("outputs", [column_of(output) for output in self.outputs]),
-        ):
-            for number, column in enumerate(columns):
-                if column in seen or column.startswith("position."):
-                    found.append(((group, number), f"{column!r} names another column of the table already; give it another name"))
-                seen.add(column)
+        for line in str(error).splitlines():
+            given = (path for path, text in zip(self.set, self._settings(), strict=True) if line.startswith(f"--set {text[:80]}"))
+            path = next(given, None)
+            found.append((("scenario",), f"cannot be used: {line}") if path is None else (("set", path), line.partition(": ")[2]))
+        return found
+
+    def _problems_of_design(self, base: ScenarioFile, *, right: bool) -> list[Problem]:
+        """Return what is wrong with the design; of one at a time only if everything else is right."""
+        design = self.design
+        if not self.parameters and not isinstance(design, GridDesign):
+            return [(("design",), "needs parameters to vary; without any a study is replicates of its scenario (design: grid)")]
+        if isinstance(design, SobolDesign) and design.samples & (design.samples - 1):
+            below = 1 << (design.samples.bit_length() - 1)
+            return [(("design", "samples"), f"must be a power of two, got {design.samples}; nearest: {below} and {2 * below}")]
+        points = size_of(self)
+        if points * self.replicates > MOST_RUNS:
+            words = f"{points:,} points and {self.replicates:,} replicates make {points * self.replicates:,} runs"
+            return [(("design",), f"{words}; must be at most {MOST_RUNS:,}")]
+        found: list[Problem] = []
+        for number, parameter in enumerate(self.parameters if right and isinstance(design, OneAtATimeDesign) else ()):
+            try:
+                base_position(parameter, parameter.factor(base.scenario), base.scenario)
+            except ValueError as error:
+                found.append((("parameters", number), str(error)))
         return found
 
     def _problems_of_points(self, design: ListDesign, base: ScenarioFile) -> list[Problem]:
@@ -169,21 +182,13 @@ class StudyFile(Parameters):
             if parameter.range is not None or parameter.values is not None:
                 found.append((("parameters", number), "has its values in the list of points: must have neither range nor values"))
         parameters = {parameter.column: parameter for parameter in self.parameters}
-        checked: dict[tuple[str, str], str | None] = {}
         for number, point in enumerate(design.points):
             here = ("design", "points", number)
             found += [(here, f"has no value of {name!r}") for name in parameters if name not in point]
-            for name, value in point.items():
-                if name not in parameters:
-                    words = f"; nearest: {nearest(name, parameters)!r}" if parameters else ""
-                    found.append((here, f"has a value of {name!r}, which is not among the parameters{words}"))
-                    continue
-                asked = name, flow(value)
-                if asked not in checked:
-                    checked[asked] = refusal(parameters[name], value, base.resolved)
-                if checked[asked]:
-                    found.append(((*here, name), f"{parameters[name].path} cannot be {flow(value)}: {checked[asked]}"))
-        return found
+            for name in point.keys() - parameters.keys():
+                words = f"; nearest: {nearest(name, parameters)!r}" if parameters else ""
+                found.append(((*here, name), f"is not among the parameters{words}"))
+        return found + problems_of_listed(parameters, design.points, base.resolved, base.scenario)
 
     def base(self, folder: Path) -> ScenarioFile:
         """Return the scenario that is varied, with the values that hold in all runs.
@@ -198,12 +203,76 @@ class StudyFile(Parameters):
         InputError
             It cannot be used.
         """
-        return read_scenario(folder / self.scenario, [f"{path}={flow(value)}" for path, value in self.set.items()])
+        return read_scenario(folder / self.scenario, self._settings())
+
+    def _settings(self) -> list[str]:
+        return [f"{path}={flow(value)}" for path, value in self.set.items()]
 
     @property
     def names(self) -> list[str]:
         """Names of the factors of the design, with the dummy if it has one."""
         return [*(parameter.column for parameter in self.parameters), *([DUMMY] if isinstance(self.design, WITH_DUMMY) else [])]
+
+
+def problems_of_paths(parameters: Sequence[VariedParameter], *, with_end: bool, records_all: bool = False) -> list[Problem]:
+    """Return which parameters have no effect, or undo that of others.
+
+    Parameters
+    ----------
+    parameters : sequence of VariedParameter
+    with_end : bool
+        Whether the file gives the day at which all runs end.
+    records_all : bool
+        Whether runs record what the scenario says, not only observables.
+    """
+    found: list[Problem] = []
+    for number, parameter in enumerate(parameters):
+        here = ("parameters", number, "path")
+        if parameter.path in NO_EFFECT:
+            found.append((here, f"cannot be varied: {NO_EFFECT[parameter.path]}"))
+        if parameter.path == "duration" and with_end:
+            found.append((here, "has no effect, as all runs end by the study's until; leave that out"))
+        if parameter.path.startswith("record.") and parameter.path != "record.observables" and not records_all:
+            found.append((here, "has no effect, as runs record only observables, unless a study says keep: trajectories"))
+        steps = path_steps(parameter.path)
+        for before, other in enumerate(parameters[:number]):
+            if steps and path_steps(other.path)[: len(steps)] == steps:
+                words = "is varied already" if parameter.path == other.path else f"takes the place of {other.path!r}; put it before"
+                found.append((here, f"{words} (parameters[{before}])"))
+    return found
+
+
+def repeated_columns(columns: Mapping[str, Sequence[str]], reserved: Iterable[str]) -> list[Problem]:
+    """Return what is wrong with the names that a file gives to columns of a table.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence of str
+        Names by the group of the file in which they are given.
+    reserved : iterable of str
+        Names of the table's own columns.
+    """
+    found: list[Problem] = []
+    seen = set(reserved)
+    for group, names in columns.items():
+        for number, name in enumerate(names):
+            if name in seen or name.startswith("position."):
+                found.append(((group, number), f"{name!r} names another column of the table already; give it another name"))
+            seen.add(name)
+    return found
+
+
+def unknown_observables(outputs: Mapping[tuple[int | str, ...], str | ObservableOutput], scenario: Scenario) -> list[Problem]:
+    """Return what is wrong with outputs, by where in the file they stand: observables that a scenario does not have or record."""
+    known = [item.name for item in catalogue(scenario.places, with_body=scenario.body is not None)]
+    problems: list[Problem] = []
+    for where, output in outputs.items():
+        if isinstance(output, ObservableOutput) and output.observable not in known:
+            words = f"unknown observable {output.observable!r}; nearest: {nearest(output.observable, known)!r}"
+            problems.append(((*where, "observable"), words))
+    if not scenario.record.observables:
+        problems.append((("scenario",), "records no observables (record.observables is 0), of which all outputs are made"))
+    return problems
 
 
 def read_study(path: str | Path) -> Loaded[StudyFile]:
@@ -215,3 +284,24 @@ def read_study(path: str | Path) -> Loaded[StudyFile]:
         Everything that is wrong, one line each.
     """
     return load(path, StudyFile)
+
+
+def size_of(study: StudyFile) -> int:
+    """Return the number of points of a study, without making them."""
+    design, factors = study.design, len(study.names)
+    if isinstance(design, ListDesign):
+        return len(design.points)
+    if isinstance(design, GridDesign):
+        return sampling.grid_size(levels_of(study, design))
+    if isinstance(design, LatinHypercubeDesign | SobolSequenceDesign):
+        return design.points
+    if isinstance(design, OneAtATimeDesign):
+        return sampling.one_at_a_time_size(factors)
+    if isinstance(design, SobolDesign):
+        return sampling.saltelli_size(design.samples, factors, second_order=design.second_order)
+    return sampling.morris_size(design.trajectories, factors)
+
+
+def levels_of(study: StudyFile, design: GridDesign) -> list[int]:
+    """Return the number of values of each parameter in a grid."""
+    return [design.levels if parameter.values is None else len(parameter.values) for parameter in study.parameters]

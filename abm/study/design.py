@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from abm.errors import InputError
 from abm.scenario import MAX_SEED, Scenario
 from abm.study import sampling
 from abm.study.declaration import (
@@ -17,37 +16,21 @@ from abm.study.declaration import (
     LatinHypercubeDesign,
     ListDesign,
     MorrisDesign,
-    OneAtATimeDesign,
     SobolDesign,
     SobolSequenceDesign,
     StudyFile,
+    levels_of,
+    size_of,
 )
-from abm.study.factors import in_unit, unit_at, value_at
+from abm.study.factors import VariedParameter, as_column, base_position, in_unit, unit_at
+from abm.study.packages import study_packages
 from abm.study.sampling import DUMMY, Choice, Factor, Points
-from abm.yamlfile import flow
 
 if TYPE_CHECKING:
     import pandas as pd
 
 POSITION = "position."
 """Before the name of a factor: the column of where its value lies in the unit interval."""
-MOST_RUNS = 10_000_000
-
-
-def size_of(study: StudyFile) -> int:
-    """Return the number of points of a study, without making them."""
-    design, factors = study.design, len(study.names)
-    if isinstance(design, ListDesign):
-        return len(design.points)
-    if isinstance(design, GridDesign):
-        return sampling.grid_size([_levels(parameter.values, design.levels) for parameter in study.parameters])
-    if isinstance(design, LatinHypercubeDesign | SobolSequenceDesign):
-        return design.points
-    if isinstance(design, OneAtATimeDesign):
-        return sampling.one_at_a_time_size(factors)
-    if isinstance(design, SobolDesign):
-        return sampling.saltelli_size(design.samples, factors, second_order=design.second_order)
-    return sampling.morris_size(design.trajectories, factors)
 
 
 def make_design(study: StudyFile, scenario: Scenario) -> pd.DataFrame:
@@ -69,34 +52,52 @@ def make_design(study: StudyFile, scenario: Scenario) -> pd.DataFrame:
     Raises
     ------
     InputError
-        More runs than can be, or a value that a list does not hold in the unit of its parameter.
+        A package that the design needs is not installed.
     """
     import pandas as pd
 
-    if size_of(study) * study.replicates > MOST_RUNS:
-        raise InputError(f"a study has at most {MOST_RUNS:,} runs, this one {size_of(study) * study.replicates:,}")
+    size = size_of(study)
+    columns: dict[str, list[Any]] = {}
     if isinstance(study.design, ListDesign):
-        columns = _listed(study, study.design, scenario)
+        for parameter in study.parameters:
+            columns[parameter.column] = as_column(_listed(study, parameter, scenario) or ())
     else:
         factors = [parameter.factor(scenario) for parameter in study.parameters]
-        points = _points(study, factors, scenario)
-        columns = {}
+        with study_packages():
+            points = _points(study, factors, scenario)
         for number, (parameter, factor) in enumerate(zip(study.parameters, factors, strict=True)):
-            values = factor.value(points[:, number])
-            columns[parameter.column] = [parameter.fitted(value, scenario) for value in values.tolist()]
+            if isinstance(factor, Choice):
+                shown = as_column(factor.values)
+                columns[parameter.column] = [shown[place] for place in factor.index(points[:, number]).tolist()]
+            else:
+                columns[parameter.column] = [parameter.fitted(value, scenario) for value in factor.value(points[:, number]).tolist()]
         for number, name in enumerate(study.names):
             columns[POSITION + name] = points[:, number].tolist()
-    table = pd.DataFrame({name: pd.Series(values) for name, values in columns.items()}, index=range(size_of(study)))
+    table = pd.DataFrame({name: pd.Series(values) for name, values in columns.items()}, index=range(size))
     rows = table.loc[table.index.repeat(study.replicates)].reset_index(names="point")
-    rows.insert(1, "replicate", np.tile(np.arange(study.replicates), len(table)))
-    rows.insert(2, "seed", [_seed(study, row) for row in rows.to_dict("records")])
+    rows.insert(1, "replicate", np.tile(np.arange(study.replicates), size))
+    rows.insert(2, "seed", _seeds(study, rows, scenario))
     rows.insert(0, "run", np.arange(len(rows)))
     return rows
 
 
-def settings_of(study: StudyFile, row: Mapping[str, Any]) -> list[str]:
-    """Return what puts the values of a row of the design into the scenario, ``path=value`` each."""
-    return [parameter.setting(row[parameter.column]) for parameter in study.parameters]
+def settings_of(study: StudyFile, table: pd.DataFrame, scenario: Scenario) -> list[tuple[str, ...]]:
+    """Return what puts the values of each row of a design into the scenario, ``path=value`` each.
+
+    Parameters
+    ----------
+    study : StudyFile
+    table : pandas.DataFrame
+        Rows of :func:`make_design`.
+    scenario : Scenario
+        The one that is varied.
+    """
+    if not study.parameters:
+        return [()] * len(table)
+    columns = [
+        parameter.settings(table[parameter.column].tolist(), _listed(study, parameter, scenario)) for parameter in study.parameters
+    ]
+    return list(zip(*columns, strict=True))
 
 
 def _points(study: StudyFile, factors: list[Factor | Choice], scenario: Scenario) -> Points:
@@ -104,7 +105,7 @@ def _points(study: StudyFile, factors: list[Factor | Choice], scenario: Scenario
     if isinstance(design, GridDesign):
         if not factors:
             return np.empty((1, 0))
-        return sampling.grid([_levels(parameter.values, design.levels) for parameter in study.parameters])
+        return sampling.grid(levels_of(study, design))
     if isinstance(design, LatinHypercubeDesign):
         return sampling.latin_hypercube(design.points, count, seed)
     if isinstance(design, SobolSequenceDesign):
@@ -113,35 +114,23 @@ def _points(study: StudyFile, factors: list[Factor | Choice], scenario: Scenario
         return sampling.saltelli(design.samples, count, seed, second_order=design.second_order)
     if isinstance(design, MorrisDesign):
         return sampling.morris(design.trajectories, count, design.levels, seed)
-    return sampling.one_at_a_time([_base(study, number, factor, scenario) for number, factor in enumerate(factors)])
+    return sampling.one_at_a_time([base_position(*pair, scenario) for pair in zip(study.parameters, factors, strict=True)])
 
 
-def _base(study: StudyFile, number: int, factor: Factor | Choice, scenario: Scenario) -> float:
-    """Return where the scenario itself stands in the range of a factor."""
-    path = study.parameters[number].path
-    value = value_at(scenario, path)
-    if isinstance(factor, Choice):
-        if value not in factor.values:
-            raise InputError(f"{path}: the scenario's {flow(value)} is not among the values, from which one at a time departs")
-        return (factor.values.index(value) + 0.5) / len(factor.values)
-    return float(factor.position(value))
+def _listed(study: StudyFile, parameter: VariedParameter, scenario: Scenario) -> list[Any] | None:
+    """Return the values of a parameter that are listed, in its unit; None if it has a range."""
+    values: Sequence[Any] | None = parameter.values
+    if isinstance(study.design, ListDesign):
+        values = [point[parameter.column] for point in study.design.points]
+    unit = unit_at(scenario, parameter.path)
+    return None if values is None else [in_unit(value, unit) for value in values]
 
 
-def _listed(study: StudyFile, design: ListDesign, scenario: Scenario) -> dict[str, list[Any]]:
-    return {
-        parameter.column: [in_unit(point[parameter.column], unit_at(scenario, parameter.path)) for point in design.points]
-        for parameter in study.parameters
-    }
-
-
-def _levels(values: tuple[Any, ...] | None, levels: int) -> int:
-    return levels if values is None else len(values)
-
-
-def _seed(study: StudyFile, row: Mapping[str, Any]) -> int:
-    """Return the seed of a run: of its replicate alone, or of its point as well, wherever in the design that stands."""
-    words = [str(study.seed), str(row["replicate"])]
+def _seeds(study: StudyFile, rows: pd.DataFrame, scenario: Scenario) -> list[int]:
+    """Return the seeds of runs: of their replicate alone, or of their point as well, wherever in the design that stands."""
+    words = [[str(study.seed), str(replicate)] for replicate in rows["replicate"].tolist()]
     if study.random_numbers == "independent":
-        words += settings_of(study, row)
-        words.append(repr(row.get(POSITION + DUMMY)))
-    return int.from_bytes(hashlib.sha256("\n".join(words).encode()).digest()[:8]) & MAX_SEED
+        dummies = rows[POSITION + DUMMY].tolist() if POSITION + DUMMY in rows else [None] * len(rows)
+        for each, settings, dummy in zip(words, settings_of(study, rows, scenario), dummies, strict=True):
+            each += [*sorted(settings), repr(dummy)]
+    return [int.from_bytes(hashlib.sha256("\n".join(each).encode()).digest()[:8]) & MAX_SEED for each in words]

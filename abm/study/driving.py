@@ -11,6 +11,7 @@ from abm.execution import Terminated
 from abm.progress import Progress
 from abm.study.array import AGAIN
 from abm.study.folder import StudyFolder
+from abm.study.packages import study_packages
 from abm.study.serial import ended_by_signals, slice_of, tally, work_through
 from abm.study.work import Outcome
 
@@ -37,10 +38,14 @@ def drive(folder: StudyFolder, where: str = "local", workers: int | None = None,
     KeyboardInterrupt, Terminated
         A signal ended it; the runs under way have kept their states.
     """
+    folder.tidy()
+    if folder.done().issuperset(run.key for run in folder.runs):
+        return []
     if workers == 0:
         return _here(folder, quiet)
-    from abm.study.clusters import connected
-    from abm.study.execution import Execution
+    with study_packages():
+        from abm.study.clusters import connected
+        from abm.study.execution import Execution
 
     with connected(where, workers, folder) as (client, at_a_time):
         execution = Execution(folder, client, at_a_time, quiet)
@@ -61,6 +66,10 @@ def _here(folder: StudyFolder, quiet: bool) -> list[Outcome]:
 
         progress.update(0)
         outcomes = work_through(folder, folder.runs, ending.asked, tell)
+        busy = {outcome.number for outcome in outcomes if outcome.status == "busy"}
+        if busy and not ending.asked():  # those of a driver that was killed are free by now
+            again = work_through(folder, [folder.runs[number] for number in sorted(busy)], ending.asked)
+            outcomes = [outcome for outcome in outcomes if outcome.number not in busy] + again
     if ending.signal is not None:
         _end(folder, ending.signal, quiet)
     return [outcome for outcome in outcomes if outcome.status != "there"]

@@ -6,32 +6,44 @@ Each takes data and returns a figure of its own, to be saved or shown by the cal
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, Locator, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import MaxNLocator
 from matplotlib.tri import Triangulation
 from numpy.typing import ArrayLike, NDArray
 
-from abm.errors import InputError, shown, spelled
+from abm.errors import InputError, shown
 from abm.playback.lettering import DARK, GREY
-from abm.study.axes import BLUE, ORANGE, PALE, POINTS, RIM, key, label_axis, name_points, panel, rows
+from abm.study.axes import (
+    BLUE,
+    ORANGE,
+    PALE,
+    POINTS,
+    RIM,
+    STEPS,
+    key,
+    label_axis,
+    log_ticks,
+    name_points,
+    number_axis,
+    number_text,
+    panel,
+    rows,
+)
 from abm.study.sampling import DUMMY, Factor
 from abm.study.sensitivity import LEADING, Sensitivity
 
 _BARS: dict[str, Any] = {"fmt": "none", "ecolor": DARK, "elinewidth": 1.1, "capsize": 2.5, "zorder": 4}
 _DASHES = (0, (4, 3))
-_STEPS = (1, 2, 5, 10)
 _RATIOS = (0.1, 0.5, 1.0)
 """sigma/mu* under which the effect of a factor is about linear, monotonic, and nearly monotonic."""
 
@@ -238,7 +250,7 @@ def plot_surface(
     for axis, factor in ((axes.xaxis, x), (axes.yaxis, y)):
         label_axis(axes, factor.label, vertical=axis is axes.yaxis)
         if factor.scale == "log":
-            _number_axis(axis, factor.low, factor.high)
+            number_axis(axis, factor.low, factor.high)
     # Equal steps on the axes are equal steps in the unit square, so that all is drawn there, also what is logarithmic.
     square = axes.inset_axes((0.0, 0.0, 1.0, 1.0))
     square.set(xlim=(0.0, 1.0), ylim=(0.0, 1.0))
@@ -262,7 +274,7 @@ def plot_surface(
         drawn = square.scatter(places[:, 0], places[:, 1], 34, means, edgecolors="white", linewidths=0.8, clip_on=False, **looks)
     bar = figure.colorbar(drawn, ax=axes, pad=0.02)
     if log:
-        _number_axis(bar.ax.yaxis, *ends)
+        number_axis(bar.ax.yaxis, *ends)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=POINTS, color=GREY, labelcolor=DARK)
     label_axis(bar.ax, output, vertical=True)
@@ -303,35 +315,14 @@ def _triangles(places: NDArray[np.float64], output: str) -> Triangulation:
 def _levels(values: NDArray[np.float64], *, log: bool) -> NDArray[np.float64]:
     """Choose round values for contours, all within the range of the values."""
     low, high = float(values.min()), float(values.max())
-    locator = _log_ticks(low, high) if log else MaxNLocator(7, steps=_STEPS)
+    locator = log_ticks(low, high) if log else MaxNLocator(7, steps=STEPS)
     ticks = np.asarray(locator.tick_values(low, high), dtype=np.float64)
     return ticks[(ticks > low) & (ticks < high)]
 
 
-def _log_ticks(low: float, high: float) -> Locator:
-    """Choose round values on a log axis: powers of ten, over few decades also twice and five times these."""
-    decades = math.log10(high / low)
-    subs = (1.0, 2.0, 5.0) if decades < 2.2 else (1.0, 3.0) if decades < 4.0 else (1.0,)
-    return MaxNLocator(5, steps=_STEPS) if decades < 0.7 else LogLocator(subs=subs, numticks=9)
-
-
-def _number_axis(axis: Axis, low: float, high: float) -> None:
-    axis.set_major_locator(_log_ticks(low, high))
-    axis.set_major_formatter(FuncFormatter(_number))
-    axis.set_minor_formatter(NullFormatter())
-
-
-def _number(value: float, _: int | None = None) -> str:
-    """Write a number on an axis to three digits, as short as it goes."""
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return spelled(float(f"{value:.3g}"))
-    mantissa, power = f"{value:.2e}".split("e")
-    return f"{spelled(float(mantissa))}e{int(power)}"
-
-
 def _label_contours(axes: Axes, contours: ContourSet, *, log: bool) -> None:
     contours.set_path_effects(RIM)
-    for words in axes.clabel(contours, fmt=lambda level: _number(10**level if log else level), fontsize=POINTS - 1.5):
+    for words in axes.clabel(contours, fmt=lambda level: number_text(10**level if log else level), fontsize=POINTS - 1.5):
         words.set(path_effects=RIM, clip_on=False)
 
 

@@ -8,39 +8,48 @@
 ``runs/<version>/<k>/<key>/``             a finished or failed run: ``result.json``, and what was kept of it
 ``work/<version>/<key>/``                 a run under way, or cut short: it is taken up from there
 ``version``                               that of the code that runs it; a study is not mixed from several
+``layout.json``                           digests of the first files, by which one that was cut short is told
 ``table.parquet``                         the results, when they were last collected
 ========================================  ==================================================================
 
-The key of a run is a digest of everything that decides its result: scenario, settings, seed, end, and what is kept. So a
-run that is there is never run again, whoever asks for it: another study file in this folder, another scheduler, a retry.
+The key of a run is a digest of everything that decides its result: scenario, settings, seed, end, and what is kept; but not
+names and descriptions, threads, or what is read from what is kept. So a run that is there is never run again, whoever asks
+for it: another study file in this folder, another scheduler, a retry.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from abm.errors import InputError, RunError
 from abm.scenario import ScenarioFile, scenario_from_text
-from abm.study.declaration import StudyFile, read_study
+from abm.study.declaration import StudyFile
 from abm.study.design import make_design, settings_of
+from abm.study.factors import Problem
+from abm.study.keys import deciding, key_of
+from abm.study.packages import study_packages
+from abm.study.sharing import one_at_a_time, replace_shared
 from abm.study.version import code_version
-from abm.trajectory.disk import replace_file, sync_folder
+from abm.trajectory.disk import replace_file, sync_folder, write_error
+from abm.trajectory.lock import live_holder
 from abm.units import from_base
-from abm.yamlfile import Loaded, dump
+from abm.yamlfile import Loaded, dump, load_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 STUDY, SCENARIO, ORIGINAL, DESIGN = "study.yaml", "scenario.yaml", "original.yaml", "design.parquet"
-VERSION, TABLE = "version", "table.parquet"
+VERSION, TABLE, LAYOUT = "version", "table.parquet", "layout.json"
 RESULT, TRAJECTORY = "result.json", "run.h5"
 RECORDED = {
     "nothing": ("record.view=0", "record.cells=0", "record.fields=0", "record.checkpoints=0", "record.last_state=false"),
@@ -48,6 +57,14 @@ RECORDED = {
     "trajectories": (),
 }
 """Settings of the scenario's record, by what a study keeps."""
+_AGAIN = "abm study run STUDY.yaml -o FOLDER lays it out again, and keeps what is done"
+
+
+class LaidOutStudy(StudyFile):
+    """A study that was checked when its folder was laid out, and is not again by each of its workers."""
+
+    def _problems(self, folder: Path) -> list[Problem]:
+        return []
 
 
 class Run(NamedTuple):
@@ -87,11 +104,26 @@ class StudyFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).resolve()
-        if not (self.path / DESIGN).is_file():
+        if not (self.path / LAYOUT).is_file():
             what = "is not the folder of a study" if self.path.is_dir() else "there is no such folder"
             raise InputError(f"{path}: {what}; abm study run STUDY.yaml -o FOLDER makes one")
-        self.study: StudyFile = read_study(self.path / STUDY).model
-        self.version = (self.path / VERSION).read_text(encoding="utf-8")
+        with study_packages():
+            import_module("pyarrow")  # of all tables of a study
+        try:
+            self._digests: dict[str, str] = dict(json.loads((self.path / LAYOUT).read_bytes()))
+            declared, self._scenario = (self._checked(name, (self.path / name).read_bytes()).decode() for name in (STUDY, SCENARIO))
+            self.version = (self.path / VERSION).read_text(encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{path}: {Path(error.filename).name}: {error.strerror}; {_AGAIN}") from None
+        except ValueError as error:
+            raise InputError(f"{path}: is damaged: {error}; {_AGAIN}") from None
+        self.study: StudyFile = load_text(declared, STUDY, LaidOutStudy).model
+        self.superseded = 0
+
+    def _checked(self, name: str, content: bytes) -> bytes:
+        if self._digests.get(name) != hashlib.sha256(content).hexdigest():
+            raise InputError(f"{self.path}: {name} is not as it was laid out: that was cut short, or somebody has changed it; {_AGAIN}")
+        return content
 
     @classmethod
     def lay_out(cls, loaded: Loaded[StudyFile], path: str | Path) -> Self:
@@ -107,7 +139,7 @@ class StudyFolder:
         Raises
         ------
         InputError
-            It holds something else, or cannot be made.
+            It holds something else.
         RunError
             It cannot be written.
         """
@@ -115,21 +147,31 @@ class StudyFolder:
         study = loaded.model
         base = study.base(loaded.files[0].parent)
         table = make_design(study, base.scenario)
-        if folder.exists() and not (folder / DESIGN).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(f"{path}: holds something else than a study; choose a folder that is empty or new")
+        with study_packages():
+            import_module("pyarrow")  # which pandas would call an engine
+        contents = {
+            SCENARIO: base.resolved.encode(),
+            STUDY: dump(study.model_copy(update={"scenario": SCENARIO, "set": {}})).encode(),
+            ORIGINAL: loaded.original.encode(),
+            DESIGN: table.to_parquet(index=False),
+        }
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            replace_file(folder / SCENARIO, base.resolved.encode())
-            replace_file(folder / STUDY, dump(study.model_copy(update={"scenario": SCENARIO, "set": {}})).encode())
-            replace_file(folder / ORIGINAL, loaded.original.encode())
-            replace_file(folder / VERSION, code_version().encode())
-            replace_file(folder / DESIGN, table.to_parquet(index=False))
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with one_at_a_time(folder):
+                if folder.exists() and not (folder / LAYOUT).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+                    raise InputError(f"{path}: holds something else than a study; choose a folder that is empty or new")
+                folder.mkdir(exist_ok=True)
+                _write(folder, contents)
         except OSError as error:
-            raise RunError(f"{path}: cannot be written: {error.strerror}") from None
-        return cls(folder)
+            raise write_error(error, f"laying out {path}", "what was done before is safe") from None
+        made = cls(folder)
+        made.adopt()
+        return made
 
-    def adopt(self) -> int:
-        """Let this version of the code go on with the study; return how many runs another one had done, which stay but do not count.
+    def adopt(self) -> None:
+        """Let this version of the code go on with the study; runs of another one stay, but do not count.
+
+        How many of these there are that have to be done again is :attr:`superseded` then.
 
         Raises
         ------
@@ -137,14 +179,14 @@ class StudyFolder:
             It cannot be written.
         """
         if self.version == code_version():
-            return 0
-        left = len(self.done())
+            return
+        before = self.done()
         try:
-            replace_file(self.path / VERSION, code_version().encode())
+            replace_shared(self.path / VERSION, code_version().encode())
         except OSError as error:
-            raise RunError(f"{self.path}: cannot be written: {error.strerror}") from None
+            raise write_error(error, f"writing {self.path}", "nothing has changed") from None
         self.version = code_version()
-        return left - len(self.done() & {run.key for run in self.runs})
+        self.superseded = len((before - self.done()) & {run.key for run in self.runs})
 
     def require_version(self) -> None:
         """Refuse to do runs with another version of the code than the study was begun with.
@@ -160,34 +202,36 @@ class StudyFolder:
             )
 
     @property
-    def stamp(self) -> int:
-        """Changes whenever the study is laid out anew."""
-        return (self.path / DESIGN).stat().st_mtime_ns
+    def stamp(self) -> str:
+        """Another if the study has been laid out anew and is another."""
+        return hashlib.sha256(json.dumps(self._digests, sort_keys=True).encode()).hexdigest()
 
     @cached_property
     def base(self) -> ScenarioFile:
         """The scenario that is varied."""
-        return self.study.base(self.path)
+        return scenario_from_text(self._scenario, SCENARIO)
 
     @cached_property
     def design(self) -> pd.DataFrame:
         """A row per run, in the order of their numbers."""
         import pandas as pd
 
-        return pd.read_parquet(self.path / DESIGN)
+        try:
+            return pd.read_parquet(io.BytesIO(self._checked(DESIGN, (self.path / DESIGN).read_bytes())))
+        except OSError as error:
+            raise InputError(f"{self.path}: {DESIGN}: {error.strerror}; {_AGAIN}") from None
 
     @cached_property
     def runs(self) -> list[Run]:
         """All runs, in the order of the design."""
-        recorded = RECORDED[self.study.keep]
         until = None if self.study.until is None else from_base(self.study.until, "d")
-        decided = hashlib.sha256(f"{self.base.resolved}\0{until}\0{self.study.keep}\0".encode())
+        recorded = RECORDED[self.study.keep]
+        values = settings_of(self.study, self.design, self.base.scenario)
+        decided = deciding(self.study, self.base.scenario)
         found = []
-        for row in self.design.to_dict("records"):
-            settings = (*settings_of(self.study, row), f"seed={row['seed']}", *recorded)
-            key = decided.copy()
-            key.update("\0".join(settings).encode())
-            found.append(Run(int(row["run"]), key.hexdigest()[:24], settings, until))
+        for number, (varied, seed) in enumerate(zip(values, self.design["seed"].tolist(), strict=True)):
+            settings = (*varied, f"seed={seed}", *recorded)
+            found.append(Run(number, key_of(decided, settings), settings, until))
         return found
 
     def scenario_of(self, run: Run) -> ScenarioFile:
@@ -198,7 +242,7 @@ class StudyFolder:
         InputError
             Its values do not go together.
         """
-        return scenario_from_text(self.base.resolved, f"run {run.number}", run.settings)
+        return scenario_from_text(self.base.resolved, SCENARIO, run.settings)
 
     def place_of(self, run: Run) -> Path:
         """Return the folder in which a run lies when it is done."""
@@ -247,15 +291,48 @@ class StudyFolder:
         made = place.with_name(f".{place.name}")
         shutil.rmtree(made, ignore_errors=True)  # of an attempt that was killed here
         made.mkdir(parents=True)
-        replace_file(made / RESULT, json.dumps(result, indent=1, allow_nan=False).encode())
         if kept is not None:
             os.replace(kept, made / TRAJECTORY)
-        if not place.exists():
+        replace_file(made / RESULT, json.dumps(result, indent=1, allow_nan=False).encode())
+        if not (place / RESULT).is_file():
+            shutil.rmtree(place, ignore_errors=True)  # of which somebody has removed it
             os.rename(made, place)
         shutil.rmtree(made, ignore_errors=True)
         sync_folder(place.parent)
         shutil.rmtree(self.work_of(run), ignore_errors=True)
 
     def forget(self, run: Run) -> None:
-        """Remove a run that is done, so that it is done again."""
-        shutil.rmtree(self.place_of(run), ignore_errors=True)
+        """Remove a run that is done, so that it is done again.
+
+        Raises
+        ------
+        OSError
+            It cannot be removed.
+        """
+        place = self.place_of(run)
+        gone = place.with_name(f".{place.name}")
+        shutil.rmtree(gone, ignore_errors=True)
+        with suppress(FileNotFoundError):
+            os.rename(place, gone)  # at once, not file by file
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def tidy(self) -> None:
+        """Remove what processes that were killed have left of runs that are done."""
+        done = self.done()
+        for key in self.under_way():
+            work = self.path / "work" / self.version / key
+            if key in done and live_holder(work) is None:
+                shutil.rmtree(work, ignore_errors=True)
+
+
+def _write(folder: Path, contents: dict[str, bytes]) -> None:
+    """Write what a study is laid out as, where it is not there already."""
+    if not (folder / LAYOUT).exists():
+        replace_file(folder / LAYOUT, b"{}")  # the folder is ours from now on, whatever happens
+    if not (folder / VERSION).exists():
+        replace_file(folder / VERSION, code_version().encode())
+    for name, content in contents.items():
+        if not (folder / name).is_file() or (folder / name).read_bytes() != content:
+            replace_file(folder / name, content)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    replace_file(folder / LAYOUT, json.dumps(digests, indent=1).encode())

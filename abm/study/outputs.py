@@ -36,8 +36,11 @@ class ObservableOutput(Parameters):
     @property
     def column(self) -> str:
         """Name of its column in the table."""
-        if self.name is not None:
-            return self.name
+        return self.name or self.definition
+
+    @property
+    def definition(self) -> str:
+        """What it is, whatever it is called."""
         return f"{self.observable}_{self.take}" if self.day is None else f"{self.observable}_day{spelled(from_base(self.day, 'd'))}"
 
     def value(self, courses: Courses) -> float:
@@ -74,6 +77,11 @@ def column_of(output: str | ObservableOutput) -> str:
     return output if isinstance(output, str) else output.column
 
 
+def definition_of(output: str | ObservableOutput) -> str:
+    """Return the name under which an output is kept: columns may be called otherwise, or be given to another."""
+    return output if isinstance(output, str) else output.definition
+
+
 def unit_of(output: str | ObservableOutput, observables: dict[str, str]) -> str:
     """Return the unit of an output, given those of the observables."""
     if isinstance(output, str):
@@ -82,7 +90,7 @@ def unit_of(output: str | ObservableOutput, observables: dict[str, str]) -> str:
 
 
 def outputs_of(courses: Courses, outputs: Iterable[str | ObservableOutput]) -> dict[str, float]:
-    """Return the outputs of a run by column.
+    """Return the outputs of a run by definition.
 
     Parameters
     ----------
@@ -91,4 +99,6 @@ def outputs_of(courses: Courses, outputs: Iterable[str | ObservableOutput]) -> d
     outputs : iterable
         Names of endpoints, and what to take of observables.
     """
-    return {column_of(output): ENDPOINTS[output].value(courses) if isinstance(output, str) else output.value(courses) for output in outputs}
+    return {
+        definition_of(output): ENDPOINTS[output].value(courses) if isinstance(output, str) else output.value(courses) for output in outputs
+    }

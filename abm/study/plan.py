@@ -5,16 +5,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from abm.errors import InputError
 from abm.machine import size_text
 from abm.progress import duration_text
 from abm.scenario import ScenarioFile, scenario_from_text
 from abm.sizing import FILE_BYTES, estimate
-from abm.study.declaration import StudyFile
-from abm.study.design import make_design, settings_of, size_of
+from abm.study.declaration import StudyFile, size_of
+from abm.study.design import make_design, settings_of
 from abm.study.folder import RECORDED
 from abm.units import from_base
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SAMPLED = 50
 """Points whose runs are estimated; the others are as they are on average."""
@@ -74,7 +78,7 @@ class Plan:
         return "\n".join([*lines, *self.refused])
 
 
-def plan(study: StudyFile, base: ScenarioFile) -> Plan:
+def plan(study: StudyFile, base: ScenarioFile, design: pd.DataFrame | None = None) -> Plan:
     """Estimate the size of a study from a sample of its points.
 
     Parameters
@@ -82,17 +86,20 @@ def plan(study: StudyFile, base: ScenarioFile) -> Plan:
     study : StudyFile
     base : ScenarioFile
         The scenario that is varied.
+    design : pandas.DataFrame, optional
+        That of the study, if it is at hand.
     """
     points = size_of(study)
-    design = make_design(study.model_copy(update={"replicates": 1}), base.scenario)
-    chosen = design.iloc[:: max(1, math.ceil(points / SAMPLED))]
+    if design is None:
+        design = make_design(study.model_copy(update={"replicates": 1}), base.scenario)
+    chosen = design[design["replicate"] == 0].iloc[:: max(1, math.ceil(points / SAMPLED))]
     until = None if study.until is None else from_base(study.until, "d")
     sizes, refused = [], []
-    for row in chosen.to_dict("records"):
+    for point, settings in zip(chosen["point"], settings_of(study, chosen, base.scenario), strict=True):
         try:
-            scenario = scenario_from_text(base.resolved, f"point {row['point']}", [*settings_of(study, row), *RECORDED[study.keep]])
+            scenario = scenario_from_text(base.resolved, "scenario", [*settings, *RECORDED[study.keep]])
         except InputError as error:
-            refused.append(f"warning: point {row['point']} will fail: {error}")
+            refused.append(f"warning: point {point} will fail: {error}")
             continue
         sizes.append(estimate(scenario.scenario, until))
     seconds = math.fsum(size.seconds for size in sizes) / max(len(sizes), 1) + START_SECONDS

@@ -5,22 +5,24 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from abm.errors import InputError, RunError, nearest
 from abm.study.design import POSITION
 from abm.study.folder import TABLE, TRAJECTORY, Run, StudyFolder
-from abm.study.outputs import column_of
+from abm.study.outputs import column_of, definition_of
+from abm.study.sharing import replace_shared
 from abm.trajectory import Trajectory
-from abm.trajectory.disk import replace_file, write_error
+from abm.trajectory.disk import write_error
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COST = ("seconds", "cpu_seconds", "peak_mb", "file_mb")
 """Columns that differ between two executions of the same study."""
+OUTPUTS = "outputs"
+"""Attribute of the table that was collected: what its columns of outputs are."""
 FINISHED, FAILED, UNDER_WAY, WAITING = "finished", "failed", "under way", "waiting"
 
 
@@ -67,19 +69,20 @@ class Study:
         import pandas as pd
 
         outputs = [column_of(output) for output in self.declaration.outputs]
+        columns = _columns(outputs)
         done, under_way = self.folder.done(), {*self.folder.under_way()}
-        known = self._collected()
+        known = self._collected(columns)
         rows = []
         for run in self.folder.runs:
-            before = known.get(run.key)
-            if before is not None and before["status"] == FINISHED and run.key in done and all(name in before for name in outputs):
-                rows.append({name: before.get(name) for name in (*_columns(outputs),)})
+            before = known.get(run.key) if run.key in done else None
+            if before is not None:
+                rows.append(before)
                 continue
             result = self.folder.result_of(run) if run.key in done else None
-            rows.append(self._row(run, result, outputs, UNDER_WAY if run.key in under_way else WAITING))
+            rows.append(tuple(map(self._row(run, result, UNDER_WAY if run.key in under_way else WAITING).get, columns)))
         design = self.folder.design
         kept = design[[name for name in design.columns if not name.startswith(POSITION)]].reset_index(drop=True)
-        made = pd.DataFrame(rows, columns=_columns(outputs))
+        made = pd.DataFrame(rows, columns=columns)
         numbers = [*outputs, *COST]
         made[numbers] = made[numbers].astype("float64")
         return pd.concat([kept, made], axis=1)
@@ -94,28 +97,39 @@ class Study:
         """
         table = self.table()
         target = self.folder.path / TABLE
+        kept = table.copy(deep=False)
+        kept.attrs[OUTPUTS] = self._definitions()
         try:
-            replace_file(target, table.to_parquet(index=False))
+            replace_shared(target, kept.to_parquet(index=False))
         except OSError as error:
             raise write_error(error, f"writing {target}", "the runs are safe") from None
         return table
 
-    def counts(self) -> dict[str, int]:
-        """Return how many runs are finished, failed, under way and waiting; reads no result but those of failed runs."""
-        found = Counter(self.table()["status"])
+    def counts(self, table: pd.DataFrame | None = None) -> dict[str, int]:
+        """Return how many runs are finished, failed, under way and waiting; of the table, if that is at hand."""
+        found = Counter((self.table() if table is None else table)["status"])
         return {status: found[status] for status in (FINISHED, FAILED, UNDER_WAY, WAITING)}
 
-    def failed(self) -> list[tuple[Run, dict[str, Any]]]:
-        """Return the runs that failed, with their results: ``error`` and ``traceback``."""
-        done = self.folder.done()
-        results = ((run, self.folder.result_of(run)) for run in self.folder.runs if run.key in done)
-        return [(run, result) for run, result in results if result is not None and result["status"] == FAILED]
+    def failed(self, table: pd.DataFrame | None = None) -> list[tuple[Run, dict[str, Any]]]:
+        """Return the runs that failed, with their results: ``error`` and ``traceback``; of the table, if that is at hand."""
+        table = self.table() if table is None else table
+        runs = [self.folder.runs[number] for number in table.loc[table["status"] == FAILED, "run"]]
+        return [(run, result) for run in runs if (result := self.folder.result_of(run)) is not None]
 
     def retry_failed(self) -> int:
-        """Forget the runs that failed, so that they are done again; return how many."""
+        """Forget the runs that failed, so that they are done again; return how many.
+
+        Raises
+        ------
+        RunError
+            They cannot be removed.
+        """
         keys = {run.key: run for run, _ in self.failed()}
-        for run in keys.values():
-            self.folder.forget(run)
+        try:
+            for run in keys.values():
+                self.folder.forget(run)
+        except OSError as error:
+            raise write_error(error, f"removing failed runs of {self.folder.path}", "the others are safe") from None
         return len(keys)
 
     def trajectory(self, run: int) -> Trajectory:
@@ -151,10 +165,10 @@ class Study:
             raise InputError(f"query {query!r}: {error}" + (f"; nearest column: {names!r}" if names else "")) from None
         return [self._file(self.folder.runs[number]) for number in chosen.loc[chosen["status"] == FINISHED, "run"]]
 
-    def digest(self) -> str:
+    def digest(self, table: pd.DataFrame | None = None) -> str:
         """Return the sha256 of everything but the cost: the same, however and wherever the study was executed."""
-        table = self.table().drop(columns=list(COST))
-        return hashlib.sha256(table.to_csv(index=False).encode()).hexdigest()
+        shared = (self.table() if table is None else table).drop(columns=list(COST))
+        return hashlib.sha256(shared.to_csv(index=False).encode()).hexdigest()
 
     def _file(self, run: Run) -> Path:
         path = self.folder.place_of(run) / TRAJECTORY
@@ -163,26 +177,33 @@ class Study:
             raise InputError(f"run {run.number}: has no trajectory; {why}")
         return path
 
-    def _collected(self) -> dict[str, dict[str, Any]]:
-        """Return the rows that were collected before, by key."""
+    def _definitions(self) -> dict[str, str]:
+        """Return what each column of outputs is: a name may be given to another output later."""
+        return {column_of(output): definition_of(output) for output in self.declaration.outputs}
+
+    def _collected(self, columns: list[str]) -> dict[str, tuple[Any, ...]]:
+        """Return the rows of finished runs that were collected before, by key, if they hold the same outputs."""
         import pandas as pd
 
-        with suppress(OSError, ValueError):
+        try:
             table = pd.read_parquet(self.folder.path / TABLE)
-            return {row["key"]: row for row in table.to_dict("records")}
-        return {}
+        except (OSError, ValueError):
+            return {}
+        if table.attrs.get(OUTPUTS) != self._definitions() or not {*columns} <= {*table.columns}:
+            return {}
+        found = table.loc[table["status"] == FINISHED, columns]
+        return dict(zip(found["key"], found.itertuples(index=False, name=None), strict=True))
 
-    def _row(self, run: Run, result: dict[str, Any] | None, outputs: list[str], otherwise: str) -> dict[str, Any]:
+    def _row(self, run: Run, result: dict[str, Any] | None, otherwise: str) -> dict[str, Any]:
         if result is None:
             return {"status": otherwise, "key": run.key}
         found = result.get("outputs", {})
-        missing = [name for name in outputs if name not in found] if result["status"] == FINISHED else []
-        if missing:
-            found = self._made_again(run, missing, found)
+        if result["status"] == FINISHED and not found.keys() >= {*self._definitions().values()}:
+            found = self._made_again(run, found)
         kept = self.folder.place_of(run) / TRAJECTORY
         return {
             "status": result["status"],
-            **{name: found.get(name) for name in outputs},
+            **{column: found.get(definition) for column, definition in self._definitions().items()},
             "digest": result.get("digest"),
             "error": result.get("error"),
             **result["cost"],
@@ -190,21 +211,18 @@ class Study:
             "file": str(kept.relative_to(self.folder.path)) if kept.is_file() else None,
         }
 
-    def _made_again(self, run: Run, missing: list[str], found: dict[str, Any]) -> dict[str, Any]:
+    def _made_again(self, run: Run, found: dict[str, Any]) -> dict[str, Any]:
         """Return the outputs of a run with those that were not asked for when it was done."""
         from abm.clinic import Courses
         from abm.study.outputs import outputs_of
 
         try:
             with self.trajectory(run.number) as trajectory:
-                wanted = [output for output in self.declaration.outputs if column_of(output) in missing]
-                return {**found, **outputs_of(Courses(trajectory.observables), wanted)}
-        except InputError:
-            names = ", ".join(missing)
-            raise RunError(
-                f"run {run.number}: {names} was not among the outputs when it was done, and nothing was kept of it; "
-                f"remove {self.folder.place_of(run)}, and it is done again"
-            ) from None
+                made = outputs_of(Courses(trajectory.observables), self.declaration.outputs)
+        except InputError as error:
+            words = "outputs that were not asked for when it was done cannot be read"
+            raise RunError(f"{error}: {words}; remove {self.folder.place_of(run)}, and it is done again") from None
+        return {**made, **found}
 
 
 def _columns(outputs: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from abm.model import TherapyModel, Watcher
@@ -101,7 +101,8 @@ def ended_by_signals() -> Iterator[Ending]:
     ending, before = Ending(), {}
     for number in (getattr(signal, name) for name in ENDING if hasattr(signal, name)):
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
-            before[number] = signal.signal(number, ending)
+            with suppress(ValueError):  # not in the main thread, where signals do not arrive
+                before[number] = signal.signal(number, ending)
     try:
         yield ending
     finally:

@@ -20,12 +20,14 @@ def write_table(table: pd.DataFrame, path: Path, *, overwrite: bool) -> None:
     Raises
     ------
     InputError
-        Another ending, or a file is in the way.
+        Another ending, no folder for it, or a file is in the way.
     RunError
         It cannot be written.
     """
     if path.suffix not in (".csv", ".parquet"):
         raise InputError(f"{path}: must end with .csv or .parquet")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {str(path.parent)!r}")
     if path.exists() and not overwrite:
         raise InputError(f"{path}: exists already; --overwrite replaces it")
     if path.suffix == ".csv":

@@ -10,7 +10,7 @@ from pathlib import Path
 import abm
 
 _OUTSIDE_THE_MODEL = {
-    *("cli", "clinic", "export", "playback", "study", "trajectory", "yamlfile"),
+    *("cli", "export", "playback", "study", "trajectory", "yamlfile"),
     *("errors.py", "execution.py", "machine.py", "progress.py", "provenance.py", "sizing.py"),
     *("checkpointing.py", "continuation.py", "branching.py"),
 }

@@ -30,11 +30,11 @@ def sensitivity_text(result: Sensitivity) -> str:
         f"{_TITLES[result.method]}: {result.output}",
         f"{result.points} points, {replicates} replicate{'s' * (replicates > 1)} each; ± {100 * result.confidence:g} % interval",
         "",
-        *_aligned([_heads(result), *(_cells(result, row) for row in ranked)]),
+        *aligned([_heads(result), *(_cells(result, row) for row in ranked)]),
         "",
     ]
     if result.second_order is not None:
-        lines += [*_aligned(_pairs(result.second_order.sort_values("S2", ascending=False, kind="stable"))), ""]
+        lines += [*aligned(_pairs(result.second_order.sort_values("S2", ascending=False, kind="stable"))), ""]
     for sentence in (result.noise.text(), *result.notes):
         lines += textwrap.wrap(sentence, _WIDTH, subsequent_indent="  ")
     return "\n".join(lines)
@@ -72,6 +72,7 @@ def _share(index: float, half_width: float) -> str:
     return f"{round(index, 2) + 0.0:.2f} ± {half_width:.2f}"
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Set rows of words below each other in columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  " + "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -6,27 +6,31 @@ Whoever executes a study calls :func:`perform`: this process, a worker of a sche
 
 from __future__ import annotations
 
+import errno
+import gc
 import math
 import shutil
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from abm import provenance
 from abm.clinic import ENDPOINTS, Courses
 from abm.continuation import resume
 from abm.errors import AbmError, InputError
-from abm.machine import peak_memory, reset_peak_memory
+from abm.machine import peak_memory, require_disk, reset_peak_memory
 from abm.model import TherapyModel, Watcher
+from abm.sizing import estimate
 from abm.study.folder import TRAJECTORY, Run, StudyFolder
 from abm.study.outputs import outputs_of
 from abm.trajectory import Trajectory
-from abm.trajectory.lock import acquire, release
+from abm.trajectory.disk import FULL, write_error
+from abm.trajectory.lock import BEAT_SECONDS, Holder, acquire, beat, live_holder, release
 
 Status = Literal["finished", "failed", "there", "busy"]
 COMMAND = "abm study run"
+_OF_THE_DISK = {*FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE}
 
 
 class Outcome(NamedTuple):
@@ -65,9 +69,16 @@ def perform(folder: StudyFolder, run: Run, watch: Watcher | None = None) -> Outc
     ------
     InputError
         The study is run with another version of the code.
-    OSError, RunError
-        The folder of the study cannot be written.
+    RunError
+        Its folder cannot be written; the run keeps what there is of it.
     """
+    try:
+        return _perform(folder, run, watch)
+    except OSError as error:
+        raise write_error(error, f"doing run {run.number} of {folder.path}", "what is done is safe") from error
+
+
+def _perform(folder: StudyFolder, run: Run, watch: Watcher | None) -> Outcome:
     start = time.perf_counter()
     folder.require_version()
     if folder.result_of(run) is not None:
@@ -80,13 +91,20 @@ def perform(folder: StudyFolder, run: Run, watch: Watcher | None = None) -> Outc
         return Outcome(run.number, "busy")
     try:
         if folder.result_of(run) is not None:  # in the meantime
+            shutil.rmtree(work, ignore_errors=True)
             return Outcome(run.number, "there")
+        if live_holder(work / TRAJECTORY) is not None:  # by hand, or on a machine that was silent for long
+            return Outcome(run.number, "busy")
+        gc.collect()  # a model is a ring of references: the one of the run before may still be there
         processor = time.process_time()
         reset_peak_memory()
         outcome: Status = "finished"
         try:
-            result = _simulate(folder, run, watch)
+            result = _simulate(folder, run, beating(work, mine, watch))
         except Exception as error:
+            trouble = disk_trouble(error)
+            if trouble is not None:
+                raise trouble from error
             outcome, result = "failed", _failure(error)
         result["cost"] = {
             "seconds": round(time.perf_counter() - start, 3),
@@ -118,21 +136,38 @@ def _trajectory_of(folder: StudyFolder, run: Run, watch: Watcher | None) -> Traj
     """Return the finished trajectory of a run: found, carried on, or made from its start."""
     path = folder.work_of(run) / TRAJECTORY
     threads = folder.study.resources.threads
+    scenario = folder.scenario_of(run)
+    try:
+        require_disk(path, estimate(scenario.scenario, run.until_days).disk_bytes)
+    except InputError as error:  # of the disk, not of the run
+        raise OSError(errno.ENOSPC, str(error)) from None
     if path.exists():
-        with suppress(AbmError):
+        try:
             found = Trajectory.open(path)
             if found.status == "finished":
                 return found
             found.close()
             return resume(path, threads=threads, command=COMMAND, watch=watch)
+        except AbmError as error:
+            if disk_trouble(error) is not None:
+                raise
         # damaged, or of another time: everything of it can be made again
         path.unlink(missing_ok=True)
         shutil.rmtree(path.with_name(f"{path.name}.parts"), ignore_errors=True)
-    scenario = folder.scenario_of(run)
     model = TherapyModel(scenario, threads=threads)
     made = model.run(path, until_days=run.until_days, overwrite=True, command=COMMAND, watch=watch)
     assert made is not None
     return made
+
+
+def disk_trouble(error: BaseException) -> OSError | None:
+    """Return what the system said of the disk, if that is why something failed: it is no result of a run."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in _OF_THE_DISK:
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
 
 
 def _failure(error: Exception) -> dict[str, Any]:
@@ -140,12 +175,16 @@ def _failure(error: Exception) -> dict[str, Any]:
     return {"error": first.splitlines()[0] if first else type(error).__name__, "traceback": traceback.format_exc()}
 
 
-def watcher(should_stop: Callable[[], BaseException | None]) -> Watcher:
-    """Return what ends a run between two simulated hours, with its state kept, when it is to stop."""
+def beating(work: Path, mine: Holder, watch: Watcher | None) -> Watcher:
+    """Return a watcher that tells other machines now and then that the run goes on."""
+    beaten = time.monotonic()
 
-    def watch(model: TherapyModel) -> None:
-        reason = should_stop()
-        if reason is not None:
-            raise reason
+    def watched(model: TherapyModel) -> None:
+        nonlocal beaten
+        if time.monotonic() - beaten >= BEAT_SECONDS:
+            beat(work, mine)
+            beaten = time.monotonic()
+        if watch is not None:
+            watch(model)
 
-    return watch
+    return watched

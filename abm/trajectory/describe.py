@@ -23,6 +23,8 @@ def describe(trajectory: Trajectory, source: Source) -> str:
         ("made by", _origin(made)),
         ("recorded", f"day {trajectory.first_day:.4g} to {trajectory.last_day:.4g}" if source.series else "nothing yet"),
     ]
+    lines += [("branch of", f"{one['file']}, from day {one['until_days']:.4g} on") for one in made.get("ancestors", [])]
+    lines += [("resumed", f"on day {one['day']:.4g}: {_command(one)}") for one in made.get("resumed", [])]
     if trajectory.noted_digest:
         lines.append(("digest", trajectory.noted_digest))
     for name, compartment in trajectory.header.compartments.items():
@@ -41,16 +43,20 @@ def describe(trajectory: Trajectory, source: Source) -> str:
 def _origin(made: dict[str, Any]) -> str:
     software = made.get("software", {})
     git = made.get("git") or {}
-    command = made.get("command")
     parts = [
         f"abm {software['abm']}" if "abm" in software else "",
         f"git {git['revision'][:10]}" + (" with changes" if git.get("changed") else "") if git.get("revision") else "",
         f"Python {made['python']}" if "python" in made else "",
         f"seed {made['seed']}" if "seed" in made else "",
         f"{made['threads']} thread{'s' if made['threads'] != 1 else ''}" if "threads" in made else "",
-        " ".join(command) if isinstance(command, list) else command or "",
+        _command(made),
     ]
     return ", ".join(filter(None, parts)) or "(not noted)"
+
+
+def _command(made: dict[str, Any]) -> str:
+    command = made.get("command")
+    return " ".join(command) if isinstance(command, list) else command or ""
 
 
 def _compartment(compartment: dict[str, Any]) -> str:

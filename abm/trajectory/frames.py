@@ -201,6 +201,8 @@ class CellFrame:
     @overload
     def __getitem__(self, item: slice | NDArray[Any]) -> CellFrame: ...
     def __getitem__(self, item: str | slice | NDArray[Any]) -> NDArray[Any] | CellFrame:
+        if isinstance(item, int | np.integer):
+            raise TypeError(f"cells are chosen by a mask, a slice or places, columns by name; got {item}")
         if not isinstance(item, str):
             places = np.arange(self.frames.counts[self.number]) if self._chosen is None else self._chosen
             return CellFrame(self.frames, self.number, places[item])
@@ -256,7 +258,7 @@ class CellFrame:
 
     @property
     def position(self) -> NDArray[np.float64]:
-        """Where the cells stand, shape ``(n, 3)`` [µm].
+        """Middle of the sites where the cells stand, shape ``(n, 3)`` [µm].
 
         Raises
         ------
@@ -267,7 +269,7 @@ class CellFrame:
         if made["shape"] is None:
             raise InputError(f"the {self.frames.compartment} is well mixed: its cells stand nowhere")
         sites = np.stack(np.unravel_index(self["site"], made["shape"]), axis=1)
-        return sites.astype(np.float64) * float(made["spacing_um"])
+        return (sites.astype(np.float64) + 0.5) * float(made["spacing_um"])
 
     def to_frame(self) -> DataFrame:
         """Return all columns as a pandas DataFrame, indexed by uid."""

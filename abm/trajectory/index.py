@@ -95,6 +95,8 @@ def read_index(path: Path) -> Index:
     try:
         stamp = stamp_of(path)
         file = open_file(path)
+    except NotADirectoryError:
+        raise InputError(f"{path}: no such file; {path.parent} is not a folder") from None
     except FileNotFoundError:
         raise missing_file(path) from None
     with file:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ class Moments:
         return len(self.days)
 
     def __getitem__(self, index: int) -> Moment:
-        return Moment(self._trajectory, float(self.days[index]))
+        return Moment(self._trajectory, float(self.days[operator.index(index)]))
 
     def __iter__(self) -> Iterator[Moment]:
         return (self[number] for number in range(len(self)))

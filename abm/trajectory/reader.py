@@ -150,11 +150,12 @@ class Trajectory:
         Raises
         ------
         InputError
-            None were recorded.
+            None were recorded, or the run does not cover the day.
         """
         source = self._files()
         if OBSERVABLES not in source.series:
             raise InputError(f"{self.path}: no observables were recorded")
+        self._require_covered(day)
         number = int(np.argmin(np.abs(source.series[OBSERVABLES].ticks / TICKS_PER_DAY - day)))
         return {name: float(source.read(OBSERVABLES, name, number, number + 1)[0]) for name in self.header.observables}
 
@@ -177,8 +178,7 @@ class Trajectory:
         InputError
             It does not.
         """
-        if not self.first_day <= day <= self.last_day:
-            raise InputError(f"{self.path}: covers day {self.first_day:.4g} to {self.last_day:.4g}, asked for day {day:g}")
+        self._require_covered(day)
         return Moment(self, day)
 
     def views(self, compartment: str = "marrow") -> Frames:
@@ -248,6 +248,10 @@ class Trajectory:
             {"day": int(tick) / TICKS_PER_DAY, "tick": int(tick), "kind": kind, "detail": json.loads(detail)}
             for tick, kind, detail in zip(ticks, kinds, details, strict=True)
         ]
+
+    def _require_covered(self, day: float) -> None:
+        if not self.first_day <= day <= self.last_day:
+            raise InputError(f"{self.path}: covers day {self.first_day:.4g} to {self.last_day:.4g}, asked for day {day:g}")
 
     def digest(self) -> str:
         """Read everything and return its sha256; provenance and checkpoints do not count."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from abm.errors import AbmError, RunError
 from abm.trajectory.checkpoints import checkpoint_ticks, load_checkpoint, write_checkpoint
+from abm.trajectory.digest import digest
 from abm.trajectory.hdf5 import mark, new_file, parts_folder, seal
 from abm.trajectory.index import FINISHED, RUNNING, Index, read_index, write_index
 from abm.trajectory.packing import closing_of, copy_series
@@ -48,6 +49,7 @@ def reopen(path: Path, header: Header, until: int) -> None:
             shutil.rmtree(parts_folder(path))
         source = Source([path])
         try:
+            require_whole(path, index, source)
             if index.closing is not None and index.closing < until:
                 source.cut(index.closing - 1, index.closing - 1)
             _lay_out(source, path, header)
@@ -85,13 +87,26 @@ def take_over(ancestor: Path, path: Path, header: Header, tick: int) -> None:
     index = read_index(ancestor)
     _require_header(index, ancestor)
     source = Source([ancestor]) if index.state == FINISHED else source_of_parts(ancestor)
-    closing = closing_of(source.files[-1]) if source.files else None
     try:
-        # an event at this tick is of the step that begins with it
-        source.cut(tick - 1 if closing == tick else tick, tick - 1)
+        if index.state == FINISHED:
+            require_whole(ancestor, index, source)
+        # What is due at this tick the branch records, as it may be due otherwise; an event is of the step that begins with it.
+        source.cut(tick - 1, tick - 1)
         _lay_out(source, path, header)
     finally:
         source.close()
+
+
+def require_whole(path: Path, index: Index, source: Source) -> None:
+    """Refuse to go on from a finished file that does not hold what was written: a part of it would pass for whole.
+
+    Raises
+    ------
+    RunError
+        Its digest is not the one that was noted.
+    """
+    if digest(index.header, source) != index.digest:
+        raise RunError(f"{path}: is damaged: its values are not those that were written; abm check {path} tells more")
 
 
 def _require_header(index: Index, path: Path) -> None:

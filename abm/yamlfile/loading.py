@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -93,9 +94,17 @@ def load_text(text: str, source: str, model: type[Model], overrides: Sequence[st
     InputError
         Everything that is wrong, one line each, with positions.
     """
-    root, problems = root_of(text, source)
-    checked = _checked(root, model, overrides, problems, Path())
+    root, problems = _root_of(text, source)
+    # a copy of what overrides write to, and what is reported
+    root = replace(root, value=copy(root.value), keys=dict(root.keys))
+    checked = _checked(root, model, overrides, [*problems], Path())
     return Loaded(checked, dump(checked), text, ())
+
+
+@lru_cache(maxsize=2)
+def _root_of(text: str, source: str) -> tuple[Node, list[Problem]]:
+    """Parse a text; a study sets other values in the same one again and again."""
+    return root_of(text, source)
 
 
 def _checked(root: Node, model: type[Model], overrides: Sequence[str], problems: list[Problem], folder: Path) -> Model:

@@ -18,6 +18,7 @@ import pytest
 
 import abm
 from abm.study import read_study
+from abm.study.calibration import read_calibration
 from abm.study.site import read_site
 from tests.docs.markdown import ENVIRONMENT, ROOT, Fence, fences
 from tests.small_scenarios import small
@@ -26,7 +27,7 @@ PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 QUICKSTART = ROOT / "scenarios" / "quickstart.yaml"
 TRAJECTORIES = {"file_format.md": "run.h5", "export.md": "my.h5", "faults.md": "my.h5"}
 """Pages that read a run, and the name they have for it."""
-READERS: dict[str, Callable[[Path], Any]] = {"study": read_study, "cluster": read_site}
+READERS: dict[str, Callable[[Path], Any]] = {"study": read_study, "calibration": read_calibration, "cluster": read_site}
 """What reads a file that begins with a key; any other is a scenario."""
 NEEDS = "# needs "
 """Begins an example for which the tests do not have all it needs."""

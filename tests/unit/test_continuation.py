@@ -105,7 +105,7 @@ def test_what_cannot_be_changed(ancestor: Path, overrides: list[str], message: s
 
 @pytest.mark.parametrize("at", [-1.5, 0.95, float("nan"), float("inf")])
 def test_a_day_that_the_ancestor_has_not_seen(ancestor: Path, at: float) -> None:
-    with pytest.raises(InputError, match=r"--at: must be between day -1 and 0\.9"):
+    with pytest.raises(InputError, match=r"--at: must be after day -1 and up to 0\.9"):
         branch(ancestor, at=at)
 
 

@@ -27,6 +27,7 @@ TOPICS = {
     "test_resolution": "Size of the lattice and length of the steps",
     "test_coarse_mode": "Coarse mode",
     "test_kinetics": "Cytokines and drugs",
+    "test_calibration": "Calibration",
 }
 """Modules of checks, in the order of the page."""
 BEGIN, END = "<!-- check: {} -->", "<!-- end of check -->"
