@@ -226,7 +226,8 @@ def rerun(
         if status == "finished" and found.digest() != found.noted_digest:
             raise RunError(f"{path}: is damaged: its values are not those that were written; abm check {path} tells more")
     if status != "finished":
-        raise InputError(f"{path}: is {status}; only a finished run can be made again and compared (abm resume finishes it)")
+        remedy = "wait for it" if status == "running" else "abm resume finishes it"
+        raise InputError(f"{path}: is {status}; only a finished run can be made again and compared ({remedy})")
     made = header.provenance
     if made["begins_at_tick"] > 0 and "ancestors" not in made:
         raise InputError(f"{path}: was recorded from a model that had been carried on before; what led there is not in the file")

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from abm.cli.options import Command, Quiet, Threads
+from abm.errors import InputError
 
 _EXAMPLES = """\b
 Examples:
@@ -29,8 +30,12 @@ def _resume(
     ] = None,
     threads: Threads = None,
     quiet: Quiet = False,
+    settings: Annotated[list[str] | None, typer.Option("--set", hidden=True)] = None,
 ) -> None:
     """Carry on a run that was cut short, or to a later day."""
+    if settings:
+        what_if = f"what if it had changed: abm branch {file} --at DAY --set ..."
+        raise InputError(f"--set {settings[0]}: a run that is resumed keeps its scenario; {what_if}")
     from abm.continuation import resume as carry
     from abm.execution import carry_on
 

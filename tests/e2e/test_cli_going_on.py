@@ -98,6 +98,7 @@ def test_another_result_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
         (["branch", "short.h5", "--at", "0.1", "-o", "long.h5"], r".*long\.h5: exists already.*"),
         (["branch", "short.h5", "--at", "0.1", "-o", "short.h5", "--overwrite"], r".*cannot take the place of its ancestor.*"),
         (["branch", "short.h5", "--at", "0.05", "--set", "blast.x=1", "-o", "b.h5"], r".*unknown key; nearest: 'blasts'.*"),
+        (["resume", "short.h5", "--until", "0.2", "--set", "seed=3"], r"--set seed=3: a run .* keeps its scenario; .*abm branch.*"),
         (["rerun", "short.h5", "-o", "none/x.h5"], r".*not an existing folder"),
         (["rerun", "short.h5", "-o", "long.h5"], r".*long\.h5: exists already.*"),
     ],
