@@ -27,7 +27,7 @@ demo: build
 test: build
 	$(BIN)/python -m pytest
 
-# Half an hour on one core: holds the simulator against theory, and writes docs/verification.md with its plots.
+# Forty minutes on one core: holds the simulator against theory, and writes docs/verification.md with its plots.
 verify: build
 	$(BIN)/python -m pytest tests/verification -m verify --write-report
 

@@ -40,7 +40,7 @@ known without it: solutions of equations, limits of random walks, distributions 
 simulator is compared with itself, at another size of the lattice, scale of the agents or length of the steps. Where it differs
 from the law, or from [the design of the model](model.md), the difference stands here as a figure.
 
-The whole page, figures and plots, is written by `make verify`, which takes about half an hour on one core. Each check states
+The whole page, figures and plots, is written by `make verify`, which takes about forty minutes on one core. Each check states
 its test and how often a faultless simulator would fail it if the seeds were drawn anew; with the fixed seeds used it holds
 always or never. *SE* is the standard error of what was found. In the last column of a table stands what is allowed; *reported*
 means that the figure is told but nothing is demanded of it.
