@@ -19,7 +19,7 @@ from abm.playback.phrases import figure
 from abm.playback.summary import summarise
 from abm.progress import Progress
 from abm.scenario import MAX_SEED, ScenarioFile, read_scenario
-from abm.sizing import estimate
+from abm.sizing import estimate, require_memory
 from abm.trajectory import Trajectory, check_room
 
 SEED_STRIDE = 1_000_003
@@ -96,6 +96,7 @@ def run_scenario(
     paths = [Path(output)] if replicates == 1 else [_numbered(Path(output), k) for k in range(replicates)]
     for path in paths:  # before the first run, not days later
         check_room(path.resolve(), overwrite)
+    require_memory(loaded.scenario)
     size = estimate(loaded.scenario, end)
     require_disk(paths[0], (replicates - 1) * size.file_bytes + size.disk_bytes)
     finished: list[Path] = []
