@@ -313,7 +313,7 @@ class TestFullDisk:
             assert found.status == "finished"
 
     def test_when_a_segment_is_written_the_header_stays(self, tmp_path: Path) -> None:
-        said = self.limited(tmp_path, 20_000)
+        said = self.limited(tmp_path, 60_000)
         with Trajectory.open(tmp_path / "x.h5") as found:
             assert found.status == "interrupted"
             assert "file size limit reached" in found.reason
