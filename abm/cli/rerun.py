@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from abm.cli.options import Command, Overwrite, Quiet, Threads
+from abm.errors import RunError
+
+if TYPE_CHECKING:
+    from abm.trajectory import Trajectory
 
 _EXAMPLES = """\b
 Examples:
@@ -44,9 +48,18 @@ def _rerun(
         same = before.noted_digest == after.noted_digest
         if not quiet:
             told = "the same, to the byte" if same else f"another result; abm diff {file} {output} tells where they part"
+            if same and not _is_whole(before):
+                told = f"what {file} was when it was written; that is damaged now"
             typer.echo(f"{output}: {told} (digest {after.noted_digest[:12]}, that of {file} {before.noted_digest[:12]})")
     if not same:
         raise typer.Exit(1)
+
+
+def _is_whole(trajectory: Trajectory) -> bool:
+    try:
+        return trajectory.digest() == trajectory.noted_digest
+    except RunError:
+        return False
 
 
 rerun = Command("rerun", _rerun, _EXAMPLES)

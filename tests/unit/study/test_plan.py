@@ -148,7 +148,7 @@ def test_what_a_script_does_with_the_end_of_its_task(tmp_path: Path, code: int, 
         while not (tmp_path / "ready").exists():
             pass
         subprocess.run(["kill", f"-{signal}", str(job.pid)], check=True)
-    assert job.wait(20) == ends
+    assert job.wait(120) == ends
     assert (tmp_path / "queued").exists() == queued
     if queued:
         assert (tmp_path / "queued").read_text() == "requeue 77\n"

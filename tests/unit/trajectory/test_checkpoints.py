@@ -31,6 +31,7 @@ from abm.trajectory.checkpoints import (
 from abm.trajectory.digest import digest
 from abm.trajectory.hdf5 import parts_folder
 from abm.trajectory.index import COMPLETE, RUNNING, read_index, write_index
+from abm.trajectory.schema import BEFORE_ALL
 from abm.trajectory.segments import segment_files
 from abm.trajectory.source import Source
 
@@ -369,10 +370,9 @@ class TestTakenOver:
     ) -> None:
         ancestor = recorded("ancestor.h5", finish=finish, segment_bytes=3000)
         with TrajectoryWriter(ancestor.with_name("branch.h5"), header, ancestor=ancestor, since=since) as recording:
-            assert recording.safe_tick == since
-            # an event at the tick of the branch is of the step that begins with it
-            recording.event(since, "infusion", {"cells": since * 10, "note": "µ"})
-            for tick in range(since + 240, 2400, 240):
+            # what belongs to the tick of the branch it records itself
+            assert recording.safe_tick == (since - 240 if since else BEFORE_ALL)
+            for tick in range(since, 2400, 240):
                 record(recording, tick)
         assert Trajectory.open(recording.path).digest() == Trajectory.open(recorded("whole.h5")).digest()
 
