@@ -25,7 +25,7 @@ demo: build
 	$(BIN)/abm play patient2.h5 -o patient2.mp4 --overwrite
 
 test: build
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 # Forty minutes on one core: holds the simulator against theory, and writes docs/verification.md with its plots.
 verify: build
