@@ -28,8 +28,9 @@ MOST_TASKS = 1000
 WARNING_SECONDS = 120
 """Before its end, when a task is warned [s]: an hour is simulated and the state written within seconds."""
 MARGIN = 3.0
-"""Wall time that a task may take, to its expected time; the least is MINUTES."""
+"""Wall time that a task may take, to its expected time."""
 LEAST_MINUTES = 30
+"""The least wall time of a task [min]."""
 AGAIN = 75
 """Exit code of a task that is to be queued again (EX_TEMPFAIL)."""
 SCRIPT = "array.sbatch"
