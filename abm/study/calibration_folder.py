@@ -24,7 +24,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
-from abm.errors import InputError, RunError, spelled
+from abm.errors import RunError, spelled
 from abm.scenario import MAX_SEED, ScenarioFile, scenario_from_text
 from abm.sizing import estimate
 from abm.study.calibration import CalibrationFile, read_calibration, settings_of
@@ -34,6 +34,7 @@ from abm.study.keys import deciding, key_of
 from abm.study.outputs import ObservableOutput, definition_of
 from abm.study.plan import START_SECONDS
 from abm.study.sampling import Factor
+from abm.study.sharing import refuse_foreign, require_folder_of
 from abm.study.targets import Goal, Reading, Target
 from abm.study.version import code_version
 from abm.trajectory.disk import replace_file, write_error
@@ -62,10 +63,7 @@ class CalibrationFolder:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).resolve()
-        if not (self.path / CALIBRATION).is_file():
-            what = "is not the folder of a calibration" if self.path.is_dir() else "there is no such folder"
-            raise InputError(f"{path}: {what}; abm study calibrate CALIBRATION.yaml -o FOLDER makes one")
+        self.path = require_folder_of("calibration", path, CALIBRATION, "abm study calibrate CALIBRATION.yaml -o FOLDER")
         self.file: CalibrationFile = read_calibration(self.path / CALIBRATION).model
         self.simulations = StudyFolder(self.path / SIMULATIONS)
         self._numbers: dict[str, int] = {}
@@ -92,8 +90,7 @@ class CalibrationFolder:
         folder = Path(path).resolve()
         given = loaded.model
         base = given.base(loaded.files[0].parent)
-        if folder.exists() and not (folder / CALIBRATION).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(f"{path}: holds something else than a calibration; choose a folder that is empty or new")
+        refuse_foreign("calibration", path, folder, CALIBRATION)
         require_free(folder / CALIBRATION)
         try:
             (folder / HISTORY).mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ from abm.study.design import make_design, settings_of
 from abm.study.factors import Problem
 from abm.study.keys import deciding, key_of
 from abm.study.packages import study_packages
-from abm.study.sharing import one_at_a_time, replace_shared
+from abm.study.sharing import one_at_a_time, refuse_foreign, replace_shared, require_folder_of
 from abm.study.version import code_version
 from abm.trajectory.disk import replace_file, sync_folder, write_error
 from abm.trajectory.lock import live_holder
@@ -103,10 +103,7 @@ class StudyFolder:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).resolve()
-        if not (self.path / LAYOUT).is_file():
-            what = "is not the folder of a study" if self.path.is_dir() else "there is no such folder"
-            raise InputError(f"{path}: {what}; abm study run STUDY.yaml -o FOLDER makes one")
+        self.path = require_folder_of("study", path, LAYOUT, "abm study run STUDY.yaml -o FOLDER")
         with study_packages():
             import_module("pyarrow")  # of all tables of a study
         try:
@@ -158,8 +155,7 @@ class StudyFolder:
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             with one_at_a_time(folder):
-                if folder.exists() and not (folder / LAYOUT).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-                    raise InputError(f"{path}: holds something else than a study; choose a folder that is empty or new")
+                refuse_foreign("study", path, folder, LAYOUT)
                 folder.mkdir(exist_ok=True)
                 _write(folder, contents)
         except OSError as error:

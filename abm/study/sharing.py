@@ -62,3 +62,40 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
         if mine is not None:
             with suppress(OSError):
                 release(folder, mine)
+
+
+def require_folder_of(what: str, path: str | Path, mark: str, command: str) -> Path:
+    """Return the folder of a study or a calibration, as a whole name.
+
+    Parameters
+    ----------
+    what : str
+        Of what it is to be.
+    path : path
+    mark : str
+        The file by which it is told.
+    command : str
+        What makes one.
+
+    Raises
+    ------
+    InputError
+        It is none.
+    """
+    folder = Path(path).resolve()
+    if not (folder / mark).is_file():
+        wrong = f"is not the folder of a {what}" if folder.is_dir() else "there is no such folder"
+        raise InputError(f"{path}: {wrong}; {command} makes one")
+    return folder
+
+
+def refuse_foreign(what: str, path: str | Path, folder: Path, mark: str) -> None:
+    """Refuse to lay something out in a folder that holds something else.
+
+    Raises
+    ------
+    InputError
+        It does.
+    """
+    if folder.exists() and not (folder / mark).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{path}: holds something else than a {what}; choose a folder that is empty or new")
