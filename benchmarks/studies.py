@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """studies: what a parameter study costs beside its simulations, and how its throughput grows with workers.
 
-Real runs (12 sites to a side, one day) show what one more worker gains on this machine. Sleeping runs, whose results are
+Real runs (12 sites to a side, one day) show what one more worker gains on this machine, and whether cores do more as threads of a
+run or as runs side by side. Sleeping runs, whose results are
 published as those of real ones are, show what scheduler and file system take, and how many workers one driver can feed; their
 workers are threads of this process. Prints one line of JSON.
 
     python benchmarks/studies.py --runs 24 --workers 2 --json
+    python benchmarks/studies.py --runs 8 --side 60 --workers 1 --threads 2 --json
     python benchmarks/studies.py --runs 2000 --workers 64 --sleep 1 --json
 """
 
@@ -32,17 +34,17 @@ STUDY = """\
 study: 1
 name: benchmark
 scenario: {scenario}
-set: {{marrow.shape: [12, 12, 12], csf: null, start: 0, treatments: [{{type: car_t_infusion, day: 0, dose: 1e6}}]}}
+set: {{marrow.shape: [{side}, {side}, {side}], csf: null, start: 0, treatments: [{{type: car_t_infusion, day: 0, dose: 1e6}}]}}
 until: 1
 replicates: {runs}
 keep: nothing
-resources: {{runs_per_task: {per_task}}}
+resources: {{runs_per_task: {per_task}, threads: {threads}}}
 """
 
 
-def lay_out(folder: Path, runs: int, per_task: int) -> tuple[StudyFolder, float]:
+def lay_out(folder: Path, **settings: int) -> tuple[StudyFolder, float]:
     path = folder / "study.yaml"
-    path.write_text(STUDY.format(scenario=SCENARIOS / "quickstart.yaml", runs=runs, per_task=per_task), encoding="utf-8")
+    path.write_text(STUDY.format(scenario=SCENARIOS / "quickstart.yaml", **settings), encoding="utf-8")
     start = time.perf_counter()
     made = StudyFolder.lay_out(read_study(path), folder / "study")
     return made, time.perf_counter() - start
@@ -80,10 +82,10 @@ def execute(folder: StudyFolder, workers: int, sleep: float) -> float:
         abm.study.serial.perform = before
 
 
-def measure(runs: int, workers: int, sleep: float, per_task: int) -> dict[str, Any]:
+def measure(runs: int, workers: int, sleep: float, side: int, threads: int, per_task: int) -> dict[str, Any]:
     """Execute a study and return what it cost."""
     with tempfile.TemporaryDirectory() as name:
-        folder, laid_out = lay_out(Path(name), runs, per_task)
+        folder, laid_out = lay_out(Path(name), runs=runs, side=side, threads=threads, per_task=per_task)
         seconds = execute(folder, workers, sleep)
         if sleep:
             busy = sleep * runs
@@ -100,6 +102,8 @@ def measure(runs: int, workers: int, sleep: float, per_task: int) -> dict[str, A
         "workload": "studies",
         "runs": runs,
         "workers": workers,
+        "threads": threads,
+        "side": side,
         "runs_per_task": per_task,
         "sleep": sleep,
         "seconds": round(seconds, 2),
@@ -117,10 +121,13 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=24)
     parser.add_argument("--workers", type=int, default=1, help="0: in this process, without a scheduler")
     parser.add_argument("--sleep", type=float, default=0.0, help="seconds that a run sleeps; 0: real runs")
+    parser.add_argument("--side", type=int, default=12, help="sites to a side of the marrow")
+    parser.add_argument("--threads", type=int, default=1, help="threads of a run")
     parser.add_argument("--runs-per-task", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="one line of JSON (the default is the same, indented)")
     args = parser.parse_args()
-    print(json.dumps(measure(args.runs, args.workers, args.sleep, args.runs_per_task), indent=None if args.json else 2))
+    measured = measure(args.runs, args.workers, args.sleep, args.side, args.threads, args.runs_per_task)
+    print(json.dumps(measured, indent=None if args.json else 2))
 
 
 if __name__ == "__main__":

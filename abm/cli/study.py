@@ -57,7 +57,8 @@ def _run(
     """Execute a study.
 
     A folder that holds a study already is brought up to date: runs that are done and still wanted are not done again. Ctrl-C
-    keeps the states of the runs under way; abm study resume goes on.
+    keeps the states of the runs under way; abm study resume goes on. A run that fails is recorded, the others are done, and the
+    command ends with code 1.
     """
     from abm.study.declaration import read_study
     from abm.study.folder import StudyFolder
@@ -75,6 +76,7 @@ def _resume(folder: Folder, where: Where = "local", workers: Workers = None, qui
 
 
 def _execute(folder: StudyFolder, named: Path, where: str, workers: int | None, quiet: bool) -> None:
+    from abm.errors import RunError
     from abm.study.driving import drive
     from abm.study.results import Study
     from abm.study.serial import tally
@@ -89,6 +91,10 @@ def _execute(folder: StudyFolder, named: Path, where: str, workers: int | None, 
         typer.echo(f"{tally(outcomes)}")
         typer.echo(_counts(study, table))
         typer.echo(f"wrote {named / 'table.parquet'}, a row for each of {len(table)} runs; results {study.digest(table)[:12]}")
+    if failed := study.failed(table):
+        run, result = failed[0]
+        told = f"{len(failed)} of {len(table)} runs failed, the first of them run {run.number}: {result['error']}"
+        raise RunError(f"{told}\nabm study status tells of all of them, abm study retry-failed does them again")
 
 
 def _status(folder: Folder) -> None:

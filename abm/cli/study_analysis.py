@@ -52,15 +52,19 @@ def _plot(
     log: Log = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Draw an output over two parameters, or of a design one_at_a_time as a tornado."""
+    """Draw an output over two parameters, as a tornado (design one_at_a_time), or how it depends on each (morris, sobol)."""
     from abm.errors import InputError
-    from abm.study.analysis import surface, tornado
-    from abm.study.declaration import OneAtATimeDesign
+    from abm.study.analysis import sensitivity, surface, tornado
+    from abm.study.declaration import WITH_DUMMY, OneAtATimeDesign
+    from abm.study.figures import plot_ranking
     from abm.study.results import Study
 
     study = Study.open(folder)
-    if isinstance(study.declaration.design, OneAtATimeDesign) and x is None and y is None:
+    design = study.declaration.design
+    if isinstance(design, OneAtATimeDesign) and x is None and y is None:
         figure = tornado(study, of, log=log)
+    elif isinstance(design, WITH_DUMMY) and x is None and y is None:
+        figure = plot_ranking(sensitivity(study, of, log=log))
     else:
         names = [parameter.column for parameter in study.declaration.parameters]
         if (x is None or y is None) and len(names) != 2:
@@ -90,6 +94,7 @@ commands = [
         "plot",
         _plot,
         "\b\nExamples:\n  abm study plot doses --of peak_crs_signal -o crs.png --log     # two parameters: a response surface\n"
-        "  abm study plot screening --of mrd_day28 --x dose --y burden -o mrd.png\n",
+        "  abm study plot screening --of mrd_day28 --x dose --y burden -o mrd.png\n"
+        "  abm study plot screening --of mrd_day28 -o ranking.png            # design morris or sobol: bars, the longest first\n",
     ),
 ]

@@ -187,6 +187,7 @@ def _fill_fat(solid: Array, parameters: MarrowParameters, draws: Draws) -> None:
     """Spheres at random until the volume is fat; only the sites around a centre are looked at."""
     shape, radius = np.array(parameters.shape), parameters.fat_radius / parameters.spacing
     missing = parameters.fat * solid.size
+    left = int(np.count_nonzero(~solid))
     reach = [min(int(np.ceil(radius)) + 1, (length - 1) // 2) for length in parameters.shape]
     window = np.stack(np.meshgrid(*[np.arange(-r, r + 1) for r in reach], indexing="ij"), axis=-1).reshape(-1, 3)
     for cell in range(MOST_FAT_CELLS):
@@ -194,10 +195,11 @@ def _fill_fat(solid: Array, parameters: MarrowParameters, draws: Draws) -> None:
         sites = np.floor(centre).astype(np.int64) + window
         flat = np.ravel_multi_index(tuple((sites[((sites - centre) ** 2).sum(axis=1) < radius**2] % shape).T), shape)
         free = flat[~solid.reshape(-1)[flat]]
-        if missing < max(len(free) / 2, 1):
+        if missing < max(len(free) / 2, 1) or not left:
             return
         solid.reshape(-1)[free] = True
         missing -= len(free)
+        left -= len(free)
 
 
 def _sinusoids(parameters: MarrowParameters) -> Array:

@@ -59,9 +59,9 @@ def start(box: Box, folder: Path, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen([sys.executable, "-m", "abm", *words], cwd=folder, env=environment, stdout=said, stderr=said, text=True)
 
 
-def run(box: Box, folder: Path, *words: str) -> None:
+def run(box: Box, folder: Path, *words: str, code: int = 0) -> None:
     done = start(box, folder, *words)
-    assert done.wait(PATIENCE) == 0, (words, (folder / "said").read_text())
+    assert done.wait(PATIENCE) == code, (words, (folder / "said").read_text())
 
 
 def until(reached: Callable[[], Any]) -> None:
@@ -149,7 +149,7 @@ def test_a_task_that_is_warned_is_requeued_and_goes_on_from_its_state(box: Box, 
 
 def test_a_run_that_fails_is_a_row_and_the_rest_goes_on(box: Box, tmp_path: Path) -> None:
     study_file(tmp_path, replicates=2, marrows=f"{GOOD}, {WALLED}")
-    run(box, tmp_path, "study", "run", "study.yaml", "-o", "workers", "--cluster", "site.yaml")
+    run(box, tmp_path, "study", "run", "study.yaml", "-o", "workers", "--cluster", "site.yaml", code=1)
     assert box.wait(submitted(box, tmp_path, "--tasks", "2"), PATIENCE) == "COMPLETED"
     made = Study.open(tmp_path / "workers")
     assert made.counts() == {"finished": 2, "failed": 2, "under way": 0, "waiting": 0}

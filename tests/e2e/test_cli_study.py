@@ -96,11 +96,14 @@ def test_failed_runs(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     study, folder = str(written(tmp_path, rest)), str(tmp_path / "made")
     assert main(["study", "plan", study]) == 0
     assert "warning: point 3 will fail" in capfd.readouterr().out
-    assert main(["study", "run", study, "-o", folder, "--workers", "0"]) == 0
-    assert "3 finished, 1 failed" in capfd.readouterr().out
+    assert main(["study", "run", study, "-o", folder, "--workers", "0"]) == 1
+    said = capfd.readouterr()
+    assert "3 finished, 1 failed" in said.out
+    assert "1 of 4 runs failed, the first of them run 3: scenario.yaml:" in said.err
+    assert "Traceback" not in said.err
     assert main(["study", "status", folder]) == 0
     assert "run 3: scenario.yaml:" in capfd.readouterr().out
-    assert main(["study", "retry-failed", folder, "--workers", "0"]) == 0
+    assert main(["study", "retry-failed", folder, "--workers", "0"]) == 1
     assert "\n1 failed\n" in "\n" + capfd.readouterr().out.replace("3 finished, ", "")
     done = written(tmp_path, DOSES)
     assert main(["study", "run", str(done), "-o", str(tmp_path / "good"), "--workers", "0", "-q"]) == 0
