@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import sys
 import tempfile
 import time
@@ -24,6 +25,7 @@ from typing import Any
 from distributed import Client, LocalCluster
 
 import abm.study.serial
+from abm.clinic import ENDPOINTS
 from abm.study import Study, StudyFolder, drive, read_study
 from abm.study.execution import Execution
 from abm.study.folder import Run
@@ -52,11 +54,13 @@ def lay_out(folder: Path, **settings: int) -> tuple[StudyFolder, float]:
 
 def sleeping(seconds: float) -> Any:
     """Return what takes the place of a simulation."""
+    outputs = dict.fromkeys(ENDPOINTS, 0.5)
+    cost = {"seconds": seconds, "cpu_seconds": seconds, "peak_mb": 0.0, "file_mb": 0.0}
 
     def perform(folder: StudyFolder, run: Run, watch: object = None) -> Outcome:
         time.sleep(seconds)
         folder.work_of(run).mkdir(parents=True, exist_ok=True)
-        folder.publish(run, {"status": "finished", "outputs": {}, "settings": list(run.settings), "cost": {"seconds": seconds}}, None)
+        folder.publish(run, {"status": "finished", "outputs": outputs, "settings": list(run.settings), "cost": cost}, None)
         return Outcome(run.number, "finished", seconds)
 
     return perform
@@ -87,16 +91,11 @@ def measure(runs: int, workers: int, sleep: float, side: int, threads: int, per_
     with tempfile.TemporaryDirectory() as name:
         folder, laid_out = lay_out(Path(name), runs=runs, side=side, threads=threads, per_task=per_task)
         seconds = execute(folder, workers, sleep)
-        if sleep:
-            busy = sleep * runs
-        else:
-            table = Study(folder).table()
-            assert (table["status"] == "finished").all()
-            busy = float(table["seconds"].sum())
         start = time.perf_counter()
-        if not sleep:
-            Study(folder).collect()
+        table = Study(folder).collect()
         collected = time.perf_counter() - start
+        assert (table["status"] == "finished").all()
+        busy = float(table["seconds"].sum())
         size = sum(path.stat().st_size for path in Path(name).rglob("*") if path.is_file())
     return {
         "workload": "studies",
@@ -112,6 +111,7 @@ def measure(runs: int, workers: int, sleep: float, side: int, threads: int, per_
         "lay_out_seconds": round(laid_out, 3),
         "collect_seconds": round(collected, 3),
         "bytes_per_run": round(size / runs),
+        "peak_mb_of_driver": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3),
     }
 
 

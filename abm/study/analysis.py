@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ from abm.study.sensitivity import Sensitivity, morris_indices, sobol_indices
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 
 def label_of(study: Study, output: str, *, log: bool = False) -> str:
@@ -134,6 +137,8 @@ def tornado(study: Study, output: str, *, log: bool = False) -> Figure:
 def surface(study: Study, output: str, x: str, y: str, *, log: bool = False) -> Figure:
     """Draw an output over two parameters; where others vary too, as points alone.
 
+    Lists of values that are no numbers, or lie unevenly, are drawn as boxes of equal size.
+
     Parameters
     ----------
     study : Study
@@ -154,25 +159,65 @@ def surface(study: Study, output: str, x: str, y: str, *, log: bool = False) -> 
     for name in (x, y):
         if name not in parameters:
             raise InputError(f"{name!r} is not among the parameters of the study; nearest: {nearest(name, parameters)!r}")
-    across, up = (_numbers(_factor(study, parameters[name]), parameters[name]) for name in (x, y))
+    factors = [(_factor(study, parameters[name]), parameters[name].scale) for name in (x, y)]
     rows = study.folder.design.iloc[:: study.declaration.replicates]
-    points = np.stack([factor.position(rows[factor.name].to_numpy(dtype=float)) for factor in (across, up)], axis=1)
     values = outputs_by_point(study, output).mean(axis=1)
+    if len(parameters) == 2 and any(_is_uneven(factor, scale) for factor, scale in factors):
+        return _heat_map(rows, values, [factor for factor, _ in factors], label, log)
+    across, up = (_numbers(factor, scale) for factor, scale in factors)
+    points = np.stack([factor.position(rows[factor.name].to_numpy(dtype=float)) for factor in (across, up)], axis=1)
     return plot_surface(across, up, points, values, output=label, log=log, interpolate=len(parameters) == 2)
+
+
+def _heat_map(rows: DataFrame, values: NDArray[np.float64], factors: Sequence[Factor | Choice], label: str, log: bool) -> Figure:
+    """Draw the points of a study as boxes; those at one place are averaged."""
+    from abm.study.heat_map import plot_heat_map
+
+    if not np.isfinite(values).all():
+        raise InputError(f"{label}: {np.count_nonzero(~np.isfinite(values))} of {len(values)} points have no value")
+    (across, x), (up, y) = (_levels(rows, factor) for factor in factors)
+    shape = len(y), len(x)
+    at = np.ravel_multi_index((up, across), shape)
+    with np.errstate(invalid="ignore"):  # no point, no value
+        means = np.bincount(at, values, math.prod(shape)) / np.bincount(at, minlength=math.prod(shape))
+    labels = [factor.label if isinstance(factor, Factor) else factor.name for factor in factors]
+    return plot_heat_map((labels[0], x), (labels[1], y), means.reshape(shape), output=label, log=log)
+
+
+def _levels(rows: DataFrame, factor: Factor | Choice) -> tuple[NDArray[np.int64], list[str]]:
+    """Return which value of a factor each point has, and the names of its values."""
+    if isinstance(factor, Choice) and POSITION + factor.name in rows:
+        return factor.index(rows[POSITION + factor.name].to_numpy(dtype=float)), [_shown(value) for value in factor.values]
+    values, which = np.unique(rows[factor.name], return_inverse=True)
+    return which, [_shown(value) for value in values.tolist()]
 
 
 def _factor(study: Study, parameter: VariedParameter) -> Factor | Choice:
     return parameter.factor(study.folder.base.scenario)
 
 
-def _numbers(factor: Factor | Choice, parameter: VariedParameter) -> Factor:
+def _is_uneven(factor: Factor | Choice, scale: str) -> bool:
+    """Whether a list of values is no series of equal steps."""
+    if isinstance(factor, Factor) or len(factor.values) < 2:
+        return False
+    if not all(_is_number(value) and (scale == "linear" or value > 0) for value in factor.values):
+        return True
+    steps = np.diff(np.log(factor.values) if scale == "log" else np.array(factor.values, dtype=float))
+    return not np.allclose(steps, steps[0])
+
+
+def _numbers(factor: Factor | Choice, scale: Literal["linear", "log"]) -> Factor:
     """Return a list of numbers as the range that it spans."""
     if isinstance(factor, Factor):
         return factor
-    numbers = [value for value in factor.values if isinstance(value, int | float) and not isinstance(value, bool)]
+    numbers = [value for value in factor.values if _is_number(value)]
     if len(numbers) < len(factor.values) or min(numbers) == max(numbers):
         raise InputError(f"{factor.name!r}: an axis needs two numbers or more, and nothing else")
-    return Factor(factor.name, float(min(numbers)), float(max(numbers)), parameter.scale)
+    return Factor(factor.name, float(min(numbers)), float(max(numbers)), scale)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _shown(value: Any) -> str:
