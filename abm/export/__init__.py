@@ -90,9 +90,7 @@ def export(
         if option not in allowed:
             raise InputError(f"option {option!r} does not go with the format {to!r}; allowed: {', '.join(allowed)}")
     for path in (Path(output), Path(f"{output}{known.beside}")):
-        refuse_existing(path, [file], overwrite=overwrite)
-        if path.is_dir() and not known.endings and not overwrite:
-            raise InputError(f"{path}: exists already; choose another name, or allow overwriting (--overwrite)")
+        refuse_existing(path, [file], overwrite=overwrite, folder=not known.endings)
     if "progress" in taken:
         options["progress"] = progress
     from abm.trajectory import Trajectory

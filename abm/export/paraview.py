@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from abm.export.output import folder_written_whole
 from abm.export.selection import (
     Compartments,
     Span,
@@ -30,6 +29,7 @@ from abm.export.selection import (
     view_stretches,
 )
 from abm.export.vtkhdf import PointSeries, VoxelSeries
+from abm.playback.output import folder_written_whole
 from abm.state.kinds import KIND_BITS, SOLID, VOID
 from abm.trajectory import CellFrames, Frames, Trajectory
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from abm.progress import Progress
 
 COLOURS = "kinds.json"
-_ENDINGS = (".vtkhdf", ".json")
+_WRITTEN = ("*.vtkhdf", "*.json")
 _VOID_COLOUR, _SOLID_COLOUR = "#f2f2f2", "#b8ab97"
 
 
@@ -83,7 +83,7 @@ def export_paraview(
     missing = [name for name in names(compartment) if name not in found]
     if missing or not found:
         cell_stretches(trajectory, missing, span)  # tells why
-    with folder_written_whole(output, _ENDINGS) as folder, ExitStack() as files:
+    with folder_written_whole(output, _WRITTEN) as folder, ExitStack() as files:
         steps: dict[str, Callable[[int], None]] = {}
         for name, cell_stretch in cells.items():
             steps[name] = _point_steps(trajectory, cell_stretch, folder / f"{name}.vtkhdf", files)

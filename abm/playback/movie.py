@@ -1,28 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Movies and stills: frames piped to ffmpeg as H.264 that plays everywhere, as GIF, or one frame as PNG."""
+"""Movies and stills: the frames of a run as H.264 that plays everywhere, as VP9 or GIF, in a folder, or one as PNG."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from abm.errors import InputError, RunError
+from abm.errors import InputError
+from abm.playback.encoding import FRAME_NAME, encode, gif_options, mp4_options, palette_options, png_options, webm_options
 from abm.playback.frames import FrameComposer
-from abm.playback.output import check_suffix, written_whole
+from abm.playback.output import check_suffix, folder_written_whole, written_whole
 from abm.playback.sections import Pixels
 
 if TYPE_CHECKING:
     from abm.trajectory import Trajectory
 
-MOVIE_SUFFIXES = (".mp4", ".gif")
+MOVIE_SUFFIXES = (".mp4", ".webm", ".gif", "")
+"""Of files of each kind; a name without any is that of a folder of frames."""
+DAYS_NAME = "days.csv"
+"""File beside the pictures of a folder: which shows which day."""
 _SHORTEST, _LONGEST = 20.0, 40.0
 """Length of a movie if none is asked for [s]: one frame per view, within these."""
 _PALETTE_FRAMES = 24
@@ -45,6 +46,7 @@ def render_movie(
     seconds: float | None = None,
     width: int = 1280,
     height: int = 720,
+    crf: int = 19,
     compartments: Sequence[str] | None = None,
     title: str | None = None,
     progress: Progress | None = None,
@@ -55,13 +57,16 @@ def render_movie(
     ----------
     trajectory : Trajectory
     path : str or pathlib.Path
-        ``.mp4`` (H.264, plays everywhere) or ``.gif``. An existing file is replaced once the new one is whole.
+        ``.mp4`` (H.264, plays everywhere), ``.webm`` (VP9), ``.gif``; without a suffix a folder: a PNG per frame, and
+        ``days.csv``, which tells their days. What is there already is replaced once the new one is whole.
     fps : float
         Frames per second.
     seconds : float, optional
         Length [s]; if not given one frame per view, but at least 20 s and at most 40 s.
     width, height : int
         [px]; even.
+    crf : int
+        Quality of H.264, 0 (no loss) to 51; 6 more halve the file. That of VP9 follows.
     compartments : sequence of str, optional
         Which to show; all that have views if not given.
     title : str, optional
@@ -91,17 +96,31 @@ def render_movie(
         raise InputError(f"width and height must be even for a movie that plays everywhere, got {width}x{height}")
     composer = FrameComposer(trajectory, width=width, height=height, compartments=compartments, title=title)
     days = _frame_days(composer, fps, seconds)
-    with written_whole(path) as unfinished:
-        if suffix == ".gif":
-            with tempfile.TemporaryDirectory() as folder:
-                colours = Path(folder) / "colours.png"
-                chosen = days[np.unique(np.linspace(0, len(days) - 1, _PALETTE_FRAMES).astype(int))]
-                sample = (composer.frame(float(day)) for day in chosen)
-                _encode(sample, (width, height), fps, _palette_options(colours))
-                _encode(_told(composer, days, progress), (width, height), fps, _gif_options(colours, unfinished))
-        else:
-            _encode(_told(composer, days, progress), (width, height), fps, _mp4_options(unfinished))
+    size = width, height
+    if suffix:
+        with written_whole(path) as unfinished:
+            if suffix == ".gif":
+                _write_gif(unfinished, composer, days, size, fps, progress)
+            else:
+                options = mp4_options if suffix == ".mp4" else webm_options
+                encode(_told(composer, days, progress), size, fps, options(unfinished, crf))
+    else:
+        with folder_written_whole(path, (FRAME_NAME.replace("%05d", "*"), DAYS_NAME)) as folder:
+            encode(_told(composer, days, progress), size, fps, png_options(folder))
+            lines = [f"{FRAME_NAME % number},{day:.6f}\n" for number, day in enumerate(days, start=1)]
+            (folder / DAYS_NAME).write_text("frame,day\n" + "".join(lines), encoding="utf-8")
     return path
+
+
+def _write_gif(
+    path: Path, composer: FrameComposer, days: NDArray[np.float64], size: tuple[int, int], fps: float, progress: Progress | None
+) -> None:
+    """Choose the colours of some frames, then write all with these."""
+    with tempfile.TemporaryDirectory() as folder:
+        colours = Path(folder) / "colours.png"
+        chosen = days[np.unique(np.linspace(0, len(days) - 1, _PALETTE_FRAMES).astype(int))]
+        encode((composer.frame(float(day)) for day in chosen), size, fps, palette_options(colours))
+        encode(_told(composer, days, progress), size, fps, gif_options(colours, path))
 
 
 def render_still(
@@ -144,25 +163,6 @@ def render_still(
     return path
 
 
-def ffmpeg_binary() -> str:
-    """Find the ffmpeg that imageio-ffmpeg brings, or the system's.
-
-    Raises
-    ------
-    RunError
-        There is none.
-    """
-    try:
-        import imageio_ffmpeg
-
-        return str(imageio_ffmpeg.get_ffmpeg_exe())
-    except (ImportError, RuntimeError):
-        system = shutil.which("ffmpeg")
-        if system is None:
-            raise RunError("movies need ffmpeg: install the package imageio-ffmpeg, or ffmpeg itself") from None
-        return system
-
-
 def _frame_days(composer: FrameComposer, fps: float, seconds: float | None) -> NDArray[np.float64]:
     """Choose the day of each frame, evenly over the run."""
     first, last = composer.days
@@ -180,57 +180,3 @@ def _told(composer: FrameComposer, days: NDArray[np.float64], progress: Progress
         yield composer.frame(float(day))
         if progress is not None:
             progress.update(float(day), f"frame {number} of {len(days)}")
-
-
-def _mp4_options(target: Path) -> list[str]:
-    # BT.709 said and done, or players guess and the colours of cells shift; faststart plays while it loads.
-    colour = ["-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd", "-colorspace", "bt709"]
-    colour += ["-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
-    coding = ["-c:v", "libx264", "-preset", "fast", "-crf", "19", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
-    return [*colour, *coding, "-fflags", "+bitexact", "-f", "mp4", str(target)]
-
-
-def _palette_options(target: Path) -> list[str]:
-    choose = "palettegen=max_colors=256:reserve_transparent=0:stats_mode=full"
-    return ["-vf", choose, "-frames:v", "1", "-f", "image2", str(target)]
-
-
-def _gif_options(colours: Path, target: Path) -> list[str]:
-    return ["-i", str(colours), "-lavfi", "paletteuse=dither=none:diff_mode=rectangle", "-f", "gif", str(target)]
-
-
-def _encode(frames: Iterable[Pixels], size: tuple[int, int], fps: float, options: Sequence[str]) -> None:
-    """Pipe frames to ffmpeg and wait until it has written them."""
-    width, height = size
-    raw = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "-"]
-    command = [ffmpeg_binary(), "-hide_banner", "-loglevel", "error", "-y", *raw, *options]
-    with tempfile.TemporaryFile() as log, _ffmpeg(command, log) as encoder:
-        assert encoder.stdin is not None
-        try:
-            for frame in frames:
-                encoder.stdin.write(np.ascontiguousarray(frame).data)
-            encoder.stdin.close()
-        except BrokenPipeError:
-            pass  # ffmpeg gave up first; its own words say why
-        if encoder.wait() != 0:
-            log.seek(0)
-            words = log.read().decode(errors="replace").strip().splitlines()
-            why = words[-1] if words else f"exit code {encoder.returncode}"
-            raise RunError(f"ffmpeg could not write the movie: {why}")
-
-
-@contextmanager
-def _ffmpeg(command: Sequence[str], log: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ffmpeg in a session of its own, so that Ctrl-C reaches us first, and end it whatever happens."""
-    encoder = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
-    )
-    try:
-        yield encoder
-    finally:
-        if encoder.poll() is None:
-            encoder.kill()
-            encoder.wait()
-        if encoder.stdin is not None:
-            with suppress(BrokenPipeError):
-                encoder.stdin.close()

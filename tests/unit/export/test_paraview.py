@@ -16,7 +16,7 @@ from vtkmodules.vtkIOHDF import vtkHDFReader
 
 from abm.errors import InputError, RunError
 from abm.export import export
-from abm.export.output import folder_written_whole
+from abm.playback.output import folder_written_whole
 from abm.export.paraview import export_paraview
 from abm.trajectory import Header, Trajectory, TrajectoryWriter
 from tests.unit.export.conftest import CELL_DAYS, COLUMNS, COUNTS, CSF, MARROW, VIEW_DAYS, VIEW_DEPTH, Make, cells_at, view_at
@@ -175,7 +175,7 @@ class TestTheFolder:
     def test_what_was_there_comes_back_if_the_new_one_cannot_take_its_place(self, tmp_path: Path) -> None:
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "kinds.json").write_text("mine", encoding="utf-8")
-        with pytest.raises(RunError, match="out: cannot be written: "), folder_written_whole(tmp_path / "out", [".json"]) as folder:
+        with pytest.raises(RunError, match="out: cannot be written: "), folder_written_whole(tmp_path / "out", ["*.json"]) as folder:
             shutil.rmtree(folder)
         assert (tmp_path / "out" / "kinds.json").read_text(encoding="utf-8") == "mine"
         assert [one.name for one in tmp_path.iterdir()] == ["out"]
@@ -187,7 +187,7 @@ class TestTheFolder:
         (folder / "kinds.json").write_text("{}", encoding="utf-8")
         mine = folder / foreign
         mine.mkdir() if foreign.endswith("/") else mine.write_text("mine", encoding="utf-8")
-        with pytest.raises(InputError, match=f"holds '{mine.name}', which no export has written"):
+        with pytest.raises(InputError, match=f"holds '{mine.name}', which abm has not written"):
             export(run.path, folder, "paraview", overwrite=True)
         assert sorted(one.name for one in folder.iterdir()) == sorted(["kinds.json", mine.name])
 

@@ -12,8 +12,10 @@ from matplotlib.image import imread
 
 from abm.errors import InputError, RunError
 from abm.playback import movie, play
+from abm.playback.encoding import ffmpeg_binary, mp4_options
 from abm.playback.frames import FrameComposer
-from abm.playback.movie import ffmpeg_binary, render_movie, render_still
+from abm.playback.movie import render_movie, render_still
+from abm.playback.presets import PRESETS
 from abm.playback.timecourses import plot_timecourses
 from tests.unit.playback.small_run import MakeTrajectory
 
@@ -39,7 +41,7 @@ class Teller:
             raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
 def test_a_movie_has_its_frames_and_size_and_shows_the_run(
     make_trajectory: MakeTrajectory, tmp_path: Path, suffix: str
 ) -> None:
@@ -85,7 +87,7 @@ def test_a_still_shows_the_day_asked_for(make_trajectory: MakeTrajectory, tmp_pa
         render_still(trajectory, tmp_path / "late.png", day=9.0)
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".gif"])
+@pytest.mark.parametrize("suffix", [".mp4", ".webm", ".gif"])
 def test_a_movie_cut_short_leaves_the_old_file_and_no_half_one(
     make_trajectory: MakeTrajectory, tmp_path: Path, suffix: str
 ) -> None:
@@ -100,10 +102,53 @@ def test_a_movie_cut_short_leaves_the_old_file_and_no_half_one(
     assert (folder / f"run{suffix}").read_bytes() == b"the film of yesterday"
 
 
+def test_a_folder_of_frames_has_a_picture_for_each_and_their_days(make_trajectory: MakeTrajectory, tmp_path: Path) -> None:
+    trajectory = make_trajectory()
+    folder = play(trajectory.path, tmp_path / "frames", fps=10, seconds=0.5, width=640, height=360)
+    assert sorted(one.name for one in folder.iterdir()) == ["days.csv", *(f"frame_{number:05d}.png" for number in range(1, 6))]
+    composer = FrameComposer(trajectory, width=640, height=360)
+    for line in (folder / "days.csv").read_text().splitlines()[1:]:
+        name, day = line.split(",")
+        shown = np.rint(255 * imread(folder / name)[..., :3]).astype(np.uint8)
+        np.testing.assert_array_equal(shown, composer.frame(float(day)))
+    with pytest.raises(InputError, match=r"frames: exists already; .*--overwrite"):
+        play(trajectory.path, folder, seconds=0.5)
+    assert play(trajectory.path, folder, overwrite=True, fps=10, seconds=0.3, width=640, height=360) == folder
+    assert len(list(folder.iterdir())) == 4
+    (folder / "holiday.png").write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"holds 'holiday\.png', which abm has not written"):
+        play(trajectory.path, folder, overwrite=True, seconds=0.3)
+    assert len(list(folder.iterdir())) == 5
+
+
+def test_a_folder_of_frames_cut_short_leaves_the_old_one(make_trajectory: MakeTrajectory, tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    (tmp_path / "frames" / "frame_00001.png").write_bytes(b"of yesterday")
+    with pytest.raises(KeyboardInterrupt):
+        render_movie(make_trajectory(), tmp_path / "frames", seconds=1, width=640, height=360, progress=Teller(stop_after=5))
+    assert (tmp_path / "frames" / "frame_00001.png").read_bytes() == b"of yesterday"
+    assert [one.name for one in tmp_path.iterdir() if "frames" in one.name] == ["frames"]
+
+
+def test_presets_set_what_is_not_asked_for(
+    make_trajectory: MakeTrajectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, asked = make_trajectory().path, []
+    monkeypatch.setattr(movie, "mp4_options", lambda target, crf: asked.append(crf) or mp4_options(target, crf))
+    play(file, tmp_path / "run.mp4", preset="web", seconds=0.3, width=640, height=360)
+    about, _ = read_back(tmp_path / "run.mp4")
+    assert "640x360" in about
+    assert f"{PRESETS['web'].fps:g} fps" in about
+    assert asked == [PRESETS["web"].crf]
+    assert imread(play(file, tmp_path / "run.png", preset="paper")).shape[:2] == (PRESETS["paper"].height, PRESETS["paper"].width)
+    with pytest.raises(InputError, match="preset 'tlak': must be one of paper, talk, web; nearest: 'talk'"):
+        play(file, tmp_path / "b.mp4", preset="tlak")
+
+
 def test_what_ffmpeg_says_reaches_the_user(
     make_trajectory: MakeTrajectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(movie, "_mp4_options", lambda target: ["-c:v", "no_such_coder", "-f", "mp4", str(target)])
+    monkeypatch.setattr(movie, "mp4_options", lambda target, crf: ["-c:v", "no_such_coder", "-f", "mp4", str(target)])
     folder = tmp_path / "films"
     folder.mkdir()
     with pytest.raises(RunError, match=r"ffmpeg could not write the movie: .+"):
@@ -114,7 +159,7 @@ def test_what_ffmpeg_says_reaches_the_user(
 def test_what_cannot_be_made_is_refused(make_trajectory: MakeTrajectory, tmp_path: Path) -> None:
     trajectory = make_trajectory()
     for path, options, message in (
-        ("run.avi", {}, r"'\.avi'; allowed: \.mp4, \.gif"),
+        ("run.avi", {}, r"'\.avi'; allowed: \.mp4, \.webm, \.gif"),
         ("run.mp4", {"fps": 0}, "fps must be above 0"),
         ("run.mp4", {"seconds": -1.0}, "seconds must be above 0"),
         ("run.mp4", {"seconds": 0.01}, "at least 2 frames"),
@@ -135,7 +180,7 @@ def test_play_goes_by_the_suffix(make_trajectory: MakeTrajectory, tmp_path: Path
     file = make_trajectory().path
     assert play(file, tmp_path / "a.png", width=640, height=360).read_bytes().startswith(b"\x89PNG")
     assert play(file, tmp_path / "a.mp4", seconds=0.5, width=640, height=360).read_bytes()[4:8] == b"ftyp"
-    with pytest.raises(InputError, match=r"'\.mov'; allowed: \.mp4, \.gif, \.png"):
+    with pytest.raises(InputError, match=r"'\.mov'; allowed: \.mp4, \.webm, \.gif, \.png"):
         play(file, tmp_path / "a.mov")
     with pytest.raises(InputError, match=r"'fps' does not go with a \.png file; allowed: day, width"):
         play(file, tmp_path / "b.png", fps=10)
