@@ -55,6 +55,7 @@ class Stream(IntEnum):
     TREATMENT = 19
     ROOM = 20
     NEUROTOXICITY = 23
+    ASSAY = 24
 
 
 class Draws:

@@ -123,13 +123,14 @@ def _collect(
     from abm.study.results import Study
 
     study = Study.open(folder)
-    table = study.collect()
-    typer.echo(f"wrote {folder / 'table.parquet'}: {_counts(study, table)}; results {study.digest(table)[:12]}")
+    table = study.table()
     if output is not None:
         from abm.study.tables import write_table
 
-        write_table(table, output, overwrite=overwrite)
+        write_table(table, output, overwrite=overwrite)  # first: the folder may be one that can only be read
         typer.echo(f"wrote {output}")
+    study.keep(table)
+    typer.echo(f"wrote {folder / 'table.parquet'}: {_counts(study, table)}; results {study.digest(table)[:12]}")
 
 
 def _retry_failed(folder: Folder, where: Where = "local", workers: Workers = None, quiet: Quiet = False) -> None:
@@ -138,6 +139,7 @@ def _retry_failed(folder: Folder, where: Where = "local", workers: Workers = Non
     from abm.study.results import Study
 
     found = StudyFolder(folder)
+    found.require_version()
     count = Study(found).retry_failed()
     if count:
         _execute(found, folder, where, workers, quiet)

@@ -27,6 +27,8 @@ MOST_TASKS = 1000
 """Size of an array that Slurm allows by default (MaxArraySize 1001)."""
 WARNING_SECONDS = 120
 """Before its end, when a task is warned [s]: an hour is simulated and the state written within seconds."""
+SHORTEST_MINUTES = 3 * WARNING_SECONDS // 60
+"""The least wall time that a site may give [min]: a task that is warned as it starts would never come to its runs."""
 MARGIN = 3.0
 """Wall time that a task may take, to its expected time."""
 LEAST_MINUTES = 30
@@ -106,8 +108,9 @@ def export_array(
     size = plan(folder.study, folder.base, folder.design)
     each = max(folder.study.resources.runs_per_task or packed(size.seconds, TASK_SECONDS, runs), math.ceil(runs / MOST_TASKS))
     tasks = tasks or math.ceil(runs / each)
-    if tasks > runs:
-        raise InputError(f"--tasks: must be at most {runs}, the runs of the study, got {tasks}")
+    if tasks > min(runs, MOST_TASKS):
+        words = f"{runs}, the runs of the study" if runs <= MOST_TASKS else f"{MOST_TASKS}, the largest array that Slurm takes by default"
+        raise InputError(f"--tasks: must be at most {words}, got {tasks}")
     each = math.ceil(runs / tasks)
     minutes = max(LEAST_MINUTES, math.ceil(MARGIN * each * size.seconds / 60))
     memory = f"{max(500, math.ceil(1.5 * size.memory_bytes / 1e6))}M"
@@ -116,6 +119,9 @@ def export_array(
         if site.cluster != "slurm":
             raise InputError(f"--cluster: an array is one of Slurm, the file describes {site.cluster!r}")
         minutes, memory = math.ceil(site.walltime * 60), f"{site.megabytes}M"
+        if minutes < SHORTEST_MINUTES:
+            words = f"{SHORTEST_MINUTES} min, as tasks are warned {WARNING_SECONDS} s before their end"
+            raise InputError(f"--cluster: walltime must be at least {words}; got {minutes} min")
         directives += [f"--partition={_of_slurm(site.queue)}"] if site.queue else []
         directives += [f"--account={_of_slurm(site.account)}"] if site.account else []
         directives += site.directives

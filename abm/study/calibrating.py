@@ -70,9 +70,11 @@ def calibrate(
             _end(folder, ending, quiet)
     if smc.opened(folder.history) is None:
         failures = folder.failures()
-        because = f"; {len(failures)} runs failed, the first: {failures[0]}" if failures else ""
+        because = "runs have no such outputs, or targets are out of reach"
+        if failures:
+            because = f"{len(failures)} runs failed, the first: {failures[0]}"
         share = f"fewer than {100 * file.least_acceptance:g} % of the particles of the prior"
-        raise InputError(f"{folder.path}: {share} could be simulated{because}")
+        raise InputError(f"{folder.path}: {share} have a distance from the targets: {because}")
     posterior = read_posterior(folder)
     posterior.write(folder)
     return posterior

@@ -15,7 +15,7 @@ from abm.observables import catalogue
 from abm.scenario import MAX_SEED, Scenario, ScenarioFile, read_scenario, scenario_from_text
 from abm.study.declaration import problems_of_paths, repeated_columns, unknown_observables
 from abm.study.factors import Problem, VariedParameter, problems_of, refusal, refusal_of
-from abm.study.outputs import ObservableOutput, unit_of
+from abm.study.outputs import unit_of
 from abm.study.sampling import Factor
 from abm.study.targets import Goal, Target
 from abm.units import OneLine, Parameters, from_base, located, quantity
@@ -103,7 +103,7 @@ class CalibrationFile(Parameters):
         if problems:
             return problems
         output = target.output
-        if isinstance(output, ObservableOutput) and output.day is not None:
+        if not isinstance(output, str) and output.day is not None:
             first, last = patient.scenario.start, self.end_of(target) or patient.scenario.duration
             if not first <= output.day <= last:
                 ends = f"day {from_base(first, 'd'):g} to day {from_base(last, 'd'):g}"

@@ -31,7 +31,7 @@ from abm.study.calibration import CalibrationFile, read_calibration, settings_of
 from abm.study.declaration import Resources, StudyFile
 from abm.study.folder import ORIGINAL, RECORDED, SCENARIO, Run, StudyFolder
 from abm.study.keys import deciding, key_of
-from abm.study.outputs import ObservableOutput, definition_of
+from abm.study.outputs import AnyOutput, definition_of
 from abm.study.plan import START_SECONDS
 from abm.study.sampling import Factor
 from abm.study.sharing import refuse_foreign, require_folder_of
@@ -270,6 +270,6 @@ def _simulations(given: CalibrationFile, folder: Path) -> Loaded[StudyFile]:
     return Loaded(StudyFile.model_validate(fields, context={FOLDER: folder}), "", "", (folder / CALIBRATION,))
 
 
-def _unnamed(output: str | ObservableOutput) -> str | ObservableOutput:
+def _unnamed(output: AnyOutput) -> AnyOutput:
     """Return an output without the name that a target gives to it: targets may call one by different names."""
     return output if isinstance(output, str) else output.model_copy(update={"name": None})

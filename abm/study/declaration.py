@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -16,9 +17,9 @@ from abm.observables import catalogue
 from abm.scenario import MAX_SEED, Scenario, ScenarioFile, read_scenario
 from abm.study import sampling
 from abm.study.factors import NO_EFFECT, Problem, VariedParameter, base_position, problems_of, problems_of_listed
-from abm.study.outputs import ObservableOutput, Output, column_of
+from abm.study.outputs import AnyOutput, Output, column_of
 from abm.study.sampling import DUMMY
-from abm.units import OneLine, Parameters, located, quantity
+from abm.units import OneLine, Parameters, from_base, located, quantity
 from abm.yamlfile import FOLDER, Loaded, flow, load, path_steps
 
 RESERVED = ("run", "point", "replicate", "seed", "key", "status", "error", "digest", "seconds", "cpu_seconds", "peak_mb", "file_mb", "file")
@@ -142,10 +143,23 @@ class StudyFile(Parameters):
             for number, parameter in enumerate(self.parameters):
                 problems += problems_of(parameter, number, base.resolved, base.scenario)
         problems += unknown_observables({("outputs", number): output for number, output in enumerate(self.outputs)}, base.scenario)
+        problems += self._problems_of_days(base.scenario)
         return problems + self._problems_of_design(base, right=not problems)
 
     def _problems_of_paths(self) -> list[Problem]:
         return problems_of_paths(self.parameters, with_end=self.until is not None, records_all=self.keep == "trajectories")
+
+    def _problems_of_days(self, base: Scenario) -> list[Problem]:
+        """Return which outputs are of days at which no run is going on."""
+        varied = {str(path_steps(parameter.path)[0]) for parameter in self.parameters if path_steps(parameter.path)}
+        first = -math.inf if varied & {"start", "treatments"} else base.start
+        last = math.inf if "duration" in varied else base.duration if self.until is None else self.until
+        ends = f"runs go from day {from_base(first, 'd'):g} to day {from_base(last, 'd'):g}"
+        return [
+            (("outputs", number, "day"), f"{ends}, got {from_base(output.day, 'd'):g}")
+            for number, output in enumerate(self.outputs)
+            if not isinstance(output, str) and output.day is not None and not first <= output.day <= last
+        ]
 
     def _problems_of_base(self, error: InputError) -> list[Problem]:
         """Return what is wrong with the scenario, at the value of ``set`` that makes it so if it is one."""
@@ -262,14 +276,14 @@ def repeated_columns(columns: Mapping[str, Sequence[str]], reserved: Iterable[st
     return found
 
 
-def unknown_observables(outputs: Mapping[tuple[int | str, ...], str | ObservableOutput], scenario: Scenario) -> list[Problem]:
+def unknown_observables(outputs: Mapping[tuple[int | str, ...], AnyOutput], scenario: Scenario) -> list[Problem]:
     """Return what is wrong with outputs, by where in the file they stand: observables that a scenario does not have or record."""
     known = [item.name for item in catalogue(scenario.places, with_body=scenario.body is not None)]
     problems: list[Problem] = []
     for where, output in outputs.items():
-        if isinstance(output, ObservableOutput) and output.observable not in known:
+        if not isinstance(output, str) and output.observable not in known:
             words = f"unknown observable {output.observable!r}; nearest: {nearest(output.observable, known)!r}"
-            problems.append(((*where, "observable"), words))
+            problems.append(((*where, output.NAMED_BY), words))
     if not scenario.record.observables:
         problems.append((("scenario",), "records no observables (record.observables is 0), of which all outputs are made"))
     return problems

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -127,10 +128,17 @@ def _listed(study: StudyFile, parameter: VariedParameter, scenario: Scenario) ->
 
 
 def _seeds(study: StudyFile, rows: pd.DataFrame, scenario: Scenario) -> list[int]:
-    """Return the seeds of runs: of their replicate alone, or of their point as well, wherever in the design that stands."""
+    """Return the seeds of runs: of their replicate alone, or of their point as well, wherever in the design that stands.
+
+    Points with the same values are told apart by how many of them stand before: patients alike in all are not one patient.
+    """
     words = [[str(study.seed), str(replicate)] for replicate in rows["replicate"].tolist()]
     if study.random_numbers == "independent":
         dummies = rows[POSITION + DUMMY].tolist() if POSITION + DUMMY in rows else [None] * len(rows)
+        alike: Counter[tuple[str, ...]] = Counter()
         for each, settings, dummy in zip(words, settings_of(study, rows, scenario), dummies, strict=True):
             each += [*sorted(settings), repr(dummy)]
+            before = alike[tuple(each)]
+            alike[tuple(each)] += 1
+            each += [str(before)] if before else []
     return [int.from_bytes(hashlib.sha256("\n".join(each).encode()).digest()[:8]) & MAX_SEED for each in words]

@@ -239,19 +239,18 @@ def run_batch(path: str, stamp: str, runs: Sequence[Run], driver: str) -> list[O
     RunError
         The study is not to be seen here, is another by now, or cannot be written.
     """
-    return work_through(_opened(path, stamp), runs, lambda: _closing.is_set() or driver in _stopped)
+    folder = _opened(path, stamp)
+    folder.require_stamp(stamp)
+    return work_through(folder, runs, lambda: _closing.is_set() or driver in _stopped)
 
 
 @lru_cache(maxsize=4)
 def _opened(path: str, stamp: str) -> StudyFolder:
-    """Return a study, read once by each worker."""
+    """Return a study, read once by each worker as long as it is the same."""
     try:
-        folder = StudyFolder(path)
+        return StudyFolder(path)
     except InputError as error:
         raise RunError(f"worker on {socket.gethostname()}: {error}; do all machines share the folder?") from None
-    if folder.stamp != stamp:
-        raise RunError(f"{path}: was laid out anew while it was executed; what is done is safe, abm study resume goes on")
-    return folder
 
 
 def stop_work(driver: str) -> None:

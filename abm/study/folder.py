@@ -200,7 +200,20 @@ class StudyFolder:
     @property
     def stamp(self) -> str:
         """Another if the study has been laid out anew and is another."""
-        return hashlib.sha256(json.dumps(self._digests, sort_keys=True).encode()).hexdigest()
+        return _stamp(self._digests)
+
+    def require_stamp(self, stamp: str) -> None:
+        """Refuse to go on with a study that somebody has laid out anew, and otherwise, in the meantime.
+
+        Raises
+        ------
+        RunError
+            It is another.
+        """
+        with suppress(OSError, ValueError):
+            if _stamp(json.loads((self.path / LAYOUT).read_bytes())) == stamp:
+                return
+        raise RunError(f"{self.path}: was laid out anew while it was executed; what is done is safe, abm study resume goes on")
 
     @cached_property
     def base(self) -> ScenarioFile:
@@ -249,13 +262,22 @@ class StudyFolder:
         return self.path / "work" / self.version / run.key
 
     def result_of(self, run: Run) -> dict[str, Any] | None:
-        """Return what a run came to, None if it is not done."""
+        """Return what a run came to, None if it is not done; one whose result is damaged has failed.
+
+        Raises
+        ------
+        RunError
+            It cannot be read: no permission, a disk that is gone.
+        """
+        path = self.place_of(run) / RESULT
         try:
-            return dict(json.loads((self.place_of(run) / RESULT).read_bytes()))
+            return dict(json.loads(path.read_bytes()))
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
-            raise RunError(f"{self.place_of(run) / RESULT}: cannot be read: {error}; remove its folder to do it again") from None
+        except ValueError as error:
+            return {"status": "failed", "error": f"{path}: is damaged: {error}", "traceback": "", "settings": [*run.settings], "cost": {}}
+        except OSError as error:
+            raise RunError(f"{path}: cannot be read: {error.strerror}") from None
 
     def done(self) -> set[str]:
         """Return the keys of the runs that are done, finished or failed, of this version of the code."""
@@ -265,7 +287,7 @@ class StudyFolder:
         with suppress(FileNotFoundError):
             for shelf in os.scandir(self.path / "runs" / self.version):
                 for place in os.scandir(shelf.path):
-                    if not place.name.startswith("."):
+                    if not place.name.startswith(".") and os.path.exists(f"{place.path}/{RESULT}"):
                         yield Path(place.path)
 
     def under_way(self) -> list[str]:
@@ -319,6 +341,10 @@ class StudyFolder:
             work = self.path / "work" / self.version / key
             if key in done and live_holder(work) is None:
                 shutil.rmtree(work, ignore_errors=True)
+
+
+def _stamp(digests: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
 
 
 def _write(folder: Path, contents: dict[str, bytes]) -> None:

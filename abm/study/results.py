@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 COST = ("seconds", "cpu_seconds", "peak_mb", "file_mb")
 """Columns that differ between two executions of the same study."""
-OUTPUTS = "outputs"
-"""Attribute of the table that was collected: what its columns of outputs are."""
+OUTPUTS, MADE_BY = "outputs", "version"
+"""Attributes of the table that was collected: what its columns of outputs are, and the version of the code that did the runs."""
 FINISHED, FAILED, UNDER_WAY, WAITING = "finished", "failed", "under way", "waiting"
 
 
@@ -93,17 +93,30 @@ class Study:
         Raises
         ------
         RunError
-            The disk is full.
+            The study has been laid out anew in the meantime, or the disk is full.
         """
         table = self.table()
+        self.keep(table)
+        return table
+
+    def keep(self, table: pd.DataFrame) -> None:
+        """Write the table of the study into its folder, if another one is there.
+
+        Raises
+        ------
+        RunError
+            The study has been laid out anew in the meantime, or the disk is full.
+        """
+        self.folder.require_stamp(self.folder.stamp)
         target = self.folder.path / TABLE
         kept = table.copy(deep=False)
-        kept.attrs[OUTPUTS] = self._definitions()
+        kept.attrs |= {OUTPUTS: self._definitions(), MADE_BY: self.folder.version}
+        content = kept.to_parquet(index=False)
         try:
-            replace_shared(target, kept.to_parquet(index=False))
+            if not target.is_file() or target.read_bytes() != content:
+                replace_shared(target, content)
         except OSError as error:
             raise write_error(error, f"writing {target}", "the runs are safe") from None
-        return table
 
     def counts(self, table: pd.DataFrame | None = None) -> dict[str, int]:
         """Return how many runs are finished, failed, under way and waiting; of the table, if that is at hand."""
@@ -159,7 +172,7 @@ class Study:
         """
         table = self.table()
         try:
-            chosen = table.query(query)
+            chosen = table[table.eval(query).astype("boolean")]
         except Exception as error:  # pandas, numexpr and Python each have their own
             names = nearest(str(error).split("'")[1], table.columns) if "'" in str(error) else None
             raise InputError(f"query {query!r}: {error}" + (f"; nearest column: {names!r}" if names else "")) from None
@@ -174,6 +187,8 @@ class Study:
         path = self.folder.place_of(run) / TRAJECTORY
         if not path.is_file():
             why = "the study keeps nothing (keep: nothing)" if self.declaration.keep == "nothing" else "it is not finished"
+            if path.parent.is_dir() and self.declaration.keep != "nothing":
+                why = f"somebody has removed it; remove {path.parent}, and it is done again"
             raise InputError(f"run {run.number}: has no trajectory; {why}")
         return path
 
@@ -182,14 +197,15 @@ class Study:
         return {column_of(output): definition_of(output) for output in self.declaration.outputs}
 
     def _collected(self, columns: list[str]) -> dict[str, tuple[Any, ...]]:
-        """Return the rows of finished runs that were collected before, by key, if they hold the same outputs."""
+        """Return the rows of finished runs that were collected before, by key, if they hold the same outputs of the same code."""
         import pandas as pd
 
         try:
             table = pd.read_parquet(self.folder.path / TABLE)
         except (OSError, ValueError):
             return {}
-        if table.attrs.get(OUTPUTS) != self._definitions() or not {*columns} <= {*table.columns}:
+        same = table.attrs.get(OUTPUTS) == self._definitions() and table.attrs.get(MADE_BY) == self.folder.version
+        if not same or not {*columns} <= {*table.columns}:
             return {}
         found = table.loc[table["status"] == FINISHED, columns]
         return dict(zip(found["key"], found.itertuples(index=False, name=None), strict=True))
@@ -218,7 +234,7 @@ class Study:
 
         try:
             with self.trajectory(run.number) as trajectory:
-                made = outputs_of(Courses(trajectory.observables), self.declaration.outputs)
+                made = outputs_of(Courses(trajectory.observables), self.declaration.outputs, int(trajectory.provenance["seed"]))
         except InputError as error:
             words = "outputs that were not asked for when it was done cannot be read"
             raise RunError(f"{error}: {words}; remove {self.folder.place_of(run)}, and it is done again") from None

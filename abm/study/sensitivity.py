@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Values = NDArray[np.float64]
+LEAST_WALKS = 4
+"""Trajectories from which the interval of an elementary effect can be trusted: of 2 it misses one factor of no effect in six."""
+WIDE_INTERVAL = 0.5
+"""Half an interval of a share of the variance that leaves open whether a factor does nothing or everything."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,11 @@ def morris_indices(
     # two means of independent noise differ by 2 SE / sqrt(pi) on average
     step = levels / (2 * (levels - 1))
     replicated = 2 * noise.standard_error / (math.sqrt(math.pi) * step)
-    return _judged("morris", output, confidence, table, None, noise, replicated, len(means))
+    walks = len(means) // (len(names) + 1)
+    few = f"{walks} trajectories are too few to tell a factor from noise: {LEAST_WALKS} or more can." if walks < LEAST_WALKS else None
+    found = _judged("morris", output, confidence, table, None, noise, replicated, len(means), few)
+    found.table["above_noise"] &= walks >= LEAST_WALKS
+    return found
 
 
 def sobol_indices(
@@ -200,7 +208,9 @@ def sobol_indices(
     )  # fmt: skip
     table = pd.DataFrame({"name": list(names)} | {column: found[column] for column in ("S1", "S1_conf", "ST", "ST_conf")})
     pairs = _pairs(found["S2"], found["S2_conf"], names) if second_order else None
-    return _judged("sobol", output, confidence, table, pairs, noise, noise.share, len(means))
+    wide = float(table["ST_conf"].max())
+    few = f"Intervals of up to ± {wide:.2g} say next to nothing: the design needs more samples." if wide > WIDE_INTERVAL else None
+    return _judged("sobol", output, confidence, table, pairs, noise, noise.share, len(means), few)
 
 
 def _pairs(index: Values, half_width: Values, names: Sequence[str]) -> pd.DataFrame:
@@ -224,6 +234,7 @@ def _judged(
     noise: Noise,
     replicated: float,
     points: int,
+    few: str | None,
 ) -> Sensitivity:
     """Tell factors from noise: ``replicated`` is what a factor of no effect would show by the replicates' noise."""
     index = table[LEADING[method]]
@@ -231,7 +242,7 @@ def _judged(
     dummy = table["name"] == DUMMY
     floor = float(np.fmax((index + half_width)[dummy].iloc[0], replicated))
     table["above_noise"] = (index - half_width > floor) & ~dummy
-    notes = _notes(noise, unmoved=float(index[dummy].iloc[0]) == 0)
+    notes = (*([few] if few else []), *_notes(noise, unmoved=float(index[dummy].iloc[0]) == 0))
     return Sensitivity(method, output, points, confidence, table, second_order, noise, floor, notes)
 
 

@@ -103,8 +103,8 @@ def _perform(folder: StudyFolder, run: Run, watch: Watcher | None) -> Outcome:
             result = _simulate(folder, run, beating(work, mine, watch))
         except Exception as error:
             trouble = disk_trouble(error)
-            if trouble is not None:
-                raise trouble from error
+            if trouble is not None:  # another exception: one that is its own cause, or that of its cause, hangs who looks for the first
+                raise OSError(trouble.errno, trouble.strerror, trouble.filename) from error
             outcome, result = "failed", _failure(error)
         result["cost"] = {
             "seconds": round(time.perf_counter() - start, 3),
@@ -122,9 +122,9 @@ def _perform(folder: StudyFolder, run: Run, watch: Watcher | None) -> Outcome:
 
 def _simulate(folder: StudyFolder, run: Run, watch: Watcher | None) -> dict[str, Any]:
     with _trajectory_of(folder, run, watch) as trajectory:
-        courses = Courses(trajectory.observables)
+        courses, seed = Courses(trajectory.observables), int(trajectory.provenance["seed"])
         every = {name: item.value(courses) for name, item in ENDPOINTS.items()}
-        outputs = {**every, **outputs_of(courses, folder.study.outputs)}
+        outputs = {**every, **outputs_of(courses, folder.study.outputs, seed)}
         return {
             "outputs": {name: value if math.isfinite(value) else None for name, value in outputs.items()},
             "digest": trajectory.noted_digest,

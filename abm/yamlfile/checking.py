@@ -76,8 +76,9 @@ class Spot:
 
     def group(self) -> type[Parameters] | None:
         """Return the parameter group that the mapping here is meant to be."""
-        tag = self.value.get(TAG) if isinstance(self.value, dict) else None
-        return group_of(self.annotation, {TAG: tag.plain()} if tag is not None else {})
+        if not isinstance(self.value, dict):
+            return group_of(self.annotation, {})
+        return group_of(self.annotation, {key: node.plain() if key == TAG else None for key, node in self.value.items()})
 
     @property
     def siblings(self) -> list[str]:

@@ -79,12 +79,20 @@ def value_type(annotation: Any) -> Any:
 
 
 def group_of(annotation: Any, given: Any) -> type[Parameters] | None:
-    """Return the group that a mapping is meant to be: the only one, or the one its ``type`` names."""
+    """Return the group that a mapping is meant to be: the only one, the one its ``type`` names, or that of most of its keys."""
     found = groups(annotation)
     if len(found) == 1:
         return found[0]
+    if found and isinstance(given, Mapping) and not any(map(tags, found)):
+        return max(found, key=lambda group: _likeness(group, given))
     tag = given.get(TAG) if isinstance(given, Mapping) else None
     return next((group for group in found if any(tag == one for one in tags(group))), None)
+
+
+def _likeness(group: type[Parameters], given: Mapping[Any, Any]) -> tuple[int, int]:
+    """Return how many of the keys that a group needs are there, and how many that it knows."""
+    there = [field.is_required() for name, field in group.model_fields.items() if name in given]
+    return sum(there), len(there)
 
 
 def field_extra(field: FieldInfo) -> Mapping[str, Any]:

@@ -252,6 +252,7 @@ def test_a_study_of_another_version_is_begun_anew(
     monkeypatch.setattr("abm.study.folder.code_version", lambda: "9.9-other")
     assert main(["study", "slice", folder, "--task", "0", "--of", "1"]) == 2
     assert "abm study resume begins it anew" in capfd.readouterr().err
+    assert main(["study", "retry-failed", folder]) == 2
     for command in (["resume", folder], ["run", study, "-o", folder]):
         assert main(["study", *command, "--workers", "0"]) == 0
         said = capfd.readouterr()

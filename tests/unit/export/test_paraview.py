@@ -16,8 +16,8 @@ from vtkmodules.vtkIOHDF import vtkHDFReader
 
 from abm.errors import InputError, RunError
 from abm.export import export
-from abm.playback.output import folder_written_whole
 from abm.export.paraview import export_paraview
+from abm.playback.output import folder_written_whole
 from abm.trajectory import Header, Trajectory, TrajectoryWriter
 from tests.unit.export.conftest import CELL_DAYS, COLUMNS, COUNTS, CSF, MARROW, VIEW_DAYS, VIEW_DEPTH, Make, cells_at, view_at
 

@@ -213,7 +213,7 @@ def test_if_none_can_be_simulated_that_is_told(tmp_path: Path) -> None:
         return put(folder, run, None)
 
     folder = laid_out(tmp_path, CALIBRATION + "least_acceptance: 0.5\n")
-    with pytest.raises(InputError, match="fewer than 50 % of the particles of the prior could be simulated; 48 runs failed, the first: "):
+    with pytest.raises(InputError, match="have a distance from the targets: 48 runs failed, the first: "):
         calibrate(folder, workers=0, quiet=True, performer=failing)
 
 

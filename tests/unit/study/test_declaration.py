@@ -87,6 +87,16 @@ WRONG = {
     "output twice": (text_of("outputs: [peak_il6, peak_il6]\n"), ["11:21: outputs[1]: 'peak_il6' names another column"]),
     "unknown endpoint": (text_of("outputs: [peak_il7]\n"), ["11:11: outputs[0]: unknown endpoint 'peak_il7'", "nearest: 'peak_il6'"]),
     "unknown observable": (text_of("outputs: [{observable: mrdd, take: max}]\n"), ["11:24: outputs[0].observable", "nearest: 'mrd'"]),
+    "a day without runs": (
+        text_of("outputs: [{observable: mrd, take: value, day: 2}]\n"),
+        ["11:47: outputs[0].day: runs go from day 0 to day 0.3, got 2"],
+    ),
+    "unknown assay": (
+        text_of("outputs: [{assay: mrd_flwo, day: 0.2}]\n"),
+        ["11:19: outputs[0].assay: unknown assay 'mrd_flwo'; nearest: 'mrd_flow'"],
+    ),
+    "assay without a day": (text_of("outputs: [{assay: mrd_flow}]\n"), ["11:11: outputs[0].day", "required"]),
+    "assay and take": (text_of("outputs: [{assay: mrd_flow, day: 0.2, take: max}]\n"), ["11:39: outputs[0].take: unknown key"]),
     "value without a day": (text_of("outputs: [{observable: mrd, take: value}]\n"), ["11:11: outputs[0]", "needs a day"]),
     "unknown take": (text_of("outputs: [{observable: mrd, take: median}]\n"), ["11:", "'mean'"]),
     "nothing recorded": (

@@ -235,8 +235,35 @@ def test_a_damaged_result_is_told_with_what_to_do(tmp_path: Path) -> None:
     folder = laid_out(tmp_path)
     publish(folder, folder.runs[0])
     (folder.place_of(folder.runs[0]) / RESULT).write_text("{")
-    with pytest.raises(RunError, match="remove its folder"):
-        folder.result_of(folder.runs[0])
+    result = folder.result_of(folder.runs[0])
+    assert result is not None
+    assert result["status"] == "failed"
+    assert "result.json: is damaged" in result["error"]
+    ((run, _),) = Study(folder).failed()
+    assert run.number == 0
+    assert Study(folder).retry_failed() == 1
+    assert folder.done() == set()
+
+
+def test_a_place_without_a_result_is_not_done(tmp_path: Path) -> None:
+    folder = laid_out(tmp_path)
+    publish(folder, folder.runs[0])
+    (folder.place_of(folder.runs[0]) / RESULT).unlink()
+    assert folder.done() == set()
+    publish(folder, folder.runs[0])
+    assert folder.done() == {folder.runs[0].key}
+
+
+def test_a_study_that_is_laid_out_anew_takes_no_table_of_the_one_before(tmp_path: Path) -> None:
+    folder = laid_out(tmp_path)
+    before = Study(folder)
+    table = before.collect()
+    laid_out(tmp_path, "parameters: [{path: body.weight, values: [20, 30]}]\n")
+    with pytest.raises(RunError, match="was laid out anew"):
+        before.keep(table)
+    with pytest.raises(RunError, match="was laid out anew"):
+        folder.require_stamp(folder.stamp)
+    Study(StudyFolder(folder.path)).collect()
 
 
 def test_a_run_is_forgotten_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,14 @@ def test_the_script_of_an_array(tmp_path: Path) -> None:
     assert max(index for index, line in enumerate(text.splitlines()) if line.startswith("#SBATCH")) < 14
 
 
+def test_what_slurm_would_refuse_or_warn_at_once_is_refused(tmp_path: Path) -> None:
+    folder = laid_out(tmp_path, "replicates: 1500\n")
+    with pytest.raises(InputError, match="--tasks: must be at most 1000, the largest array that Slurm takes by default, got 1200"):
+        export_array(folder, tasks=1200)
+    with pytest.raises(InputError, match="walltime must be at least 6 min"):
+        export_array(folder, site=Site(cluster="slurm", walltime=0.05))
+
+
 def test_a_site_decides_queue_memory_and_prologue(tmp_path: Path) -> None:
     (tmp_path / "site.yaml").write_text(SITE, encoding="utf-8")
     folder = laid_out(tmp_path)

@@ -136,13 +136,49 @@ def test_what_is_kept(tmp_path: Path) -> None:
     assert views["trajectories"] == (3, 9)
 
 
-def test_the_same_point_twice_is_run_once_and_shown_twice(tmp_path: Path) -> None:
+def test_points_that_are_alike_are_runs_of_their_own(tmp_path: Path) -> None:
     study = done(tmp_path, "parameters: [{path: body.weight, values: [30, 30 kg, 31]}]\n" + ONE)
     table = study.table()
-    assert table["key"].nunique() == 2
+    assert table["seed"].nunique() == 3
     assert table["status"].tolist() == ["finished"] * 3
-    assert table["top"][0] == table["top"][1]
-    assert len(study.folder.done()) == 2
+    assert table["digest"].nunique() == 3
+    shared = again(tmp_path, "parameters: [{path: body.weight, values: [30, 30 kg, 31]}]\nrandom_numbers: common\n" + ONE)
+    assert shared.table()["key"].nunique() == 2
+
+
+def test_results_of_another_version_of_the_code_are_not_collected_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = done(tmp_path, DOSES)
+    before = study.collect()
+    monkeypatch.setattr("abm.study.folder.code_version", lambda: "0.1.0-another1")
+    folder = StudyFolder(study.folder.path)
+    folder.adopt()
+    assert Study(folder).counts()["waiting"] == len(before)
+    outputs = dict.fromkeys((definition_of(output) for output in folder.study.outputs), -7.0)
+    for run in folder.runs:
+        folder.publish(run, {"status": "finished", "outputs": outputs, "settings": [], "cost": {}, "digest": "x"}, None)
+    made = Study(folder).collect()
+    assert set(made["digest"]) == {"x"}
+    assert set(made["peak_car_t"]) == {-7.0}
+
+
+def test_assays_are_outputs_also_when_they_are_asked_for_later(tmp_path: Path) -> None:
+    rest = DOSES.partition("outputs:")[0]
+    asked = "outputs: [peak_car_t, {assay: car_t_flow, day: 0.3}, {observable: car_t_percent_cd3, take: value, day: 0.3, name: truth}]\n"
+    at_once = done(tmp_path, rest + asked).table()
+    (tmp_path / "later").mkdir()
+    done(tmp_path / "later", rest + "outputs: [peak_car_t]\n")
+    later = again(tmp_path / "later", rest + asked).table()
+    assert at_once["car_t_flow_day0.3"].tolist() == later["car_t_flow_day0.3"].tolist()
+    assert (at_once["car_t_flow_day0.3"] != at_once["truth"]).any()
+    assert (at_once["car_t_flow_day0.3"] - at_once["truth"]).abs().max() < 2.0
+
+
+def test_a_table_that_has_not_changed_is_not_written_again(tmp_path: Path) -> None:
+    study = done(tmp_path, DOSES)
+    study.collect()
+    noted = (study.folder.path / TABLE).stat()
+    study.collect()
+    assert (study.folder.path / TABLE).stat().st_ino == noted.st_ino
 
 
 def test_rows_of_runs_under_way(tmp_path: Path) -> None:
@@ -224,23 +260,23 @@ def courses(**columns: list[float]) -> Courses:
 )
 def test_numbers_taken_from_a_course(take: Any, expected: float) -> None:
     output = ObservableOutput(observable="il6", take=take)
-    assert output.value(courses(il6=[5.0, 7.0, 1.0, 3.0])) == expected
-    assert math.isnan(output.value(courses(mrd=[0.0] * 4)))
-    assert output.value(courses(il6=[math.nan, 2.0, 2.0, math.nan])) in (2.0, 1.0)
+    assert output.value(courses(il6=[5.0, 7.0, 1.0, 3.0]), 0) == expected
+    assert math.isnan(output.value(courses(mrd=[0.0] * 4), 0))
+    assert output.value(courses(il6=[math.nan, 2.0, 2.0, math.nan]), 0) in (2.0, 1.0)
 
 
 def test_the_value_of_a_day() -> None:
     output = ObservableOutput.model_validate({"observable": "il6", "take": "value", "day": "36 h"})
-    assert output.value(courses(il6=[5.0, 7.0, 1.0, 3.0])) in (7.0, 1.0)
+    assert output.value(courses(il6=[5.0, 7.0, 1.0, 3.0]), 0) in (7.0, 1.0)
     assert column_of(output) == "il6_day1.5"
     late = ObservableOutput.model_validate({"observable": "il6", "take": "value", "day": 9})
-    assert math.isnan(late.value(courses(il6=[5.0, 7.0, 1.0, 3.0])))
+    assert math.isnan(late.value(courses(il6=[5.0, 7.0, 1.0, 3.0]), 0))
 
 
 def test_outputs_are_kept_by_what_they_are() -> None:
     named = ObservableOutput(observable="il6", take="max", name="top")
     assert (column_of(named), definition_of(named)) == ("top", "il6_max")
-    assert outputs_of(courses(il6=[1.0, 2.0, 3.0, 4.0]), [named, "peak_il6"]) == {"il6_max": 4.0, "peak_il6": 4.0}
+    assert outputs_of(courses(il6=[1.0, 2.0, 3.0, 4.0]), [named, "peak_il6"], 0) == {"il6_max": 4.0, "peak_il6": 4.0}
 
 
 def test_a_folder_can_be_copied_while_it_is_done(tmp_path: Path) -> None:

@@ -133,6 +133,12 @@ class TestMorris:
         found = morris_indices(at, (at @ SLOPES)[:, None], LINEAR, levels).table["mu_star"]
         assert found.to_numpy() == pytest.approx(np.abs(SLOPES), abs=1e-12)
 
+    def test_few_walks_tell_nothing_from_noise(self) -> None:
+        few = morris(3, 4, 4, 1)
+        result = morris_indices(few, (few @ SLOPES)[:, None], LINEAR, 4)
+        assert not result.table["above_noise"].any()
+        assert result.notes[0] == "3 trajectories are too few to tell a factor from noise: 4 or more can."
+
     def test_what_acts_both_ways_has_no_mean_but_a_mean_size(self) -> None:
         at = morris(100, 3, 4, 1)
         table = morris_indices(at, (at[:, 0] * (at[:, 1] - 0.5))[:, None], ["a", "b", "dummy"], 4).table

@@ -202,8 +202,12 @@ def test_a_full_disk_is_no_result_of_a_run(tmp_path: Path, monkeypatch: pytest.M
     }
     with monkeypatch.context() as patch:
         patch.setattr(*target[moment], without_room if moment == "room" else full)
-        with pytest.raises(RunError, match=r"disk full while doing run 0"):
+        with pytest.raises(RunError, match=r"disk full while doing run 0") as told:
             perform(folder, run)
+    causes = [told.value.__cause__]
+    while causes[-1] is not None:  # schedulers follow them to the first
+        causes.append(causes[-1].__cause__ or causes[-1].__context__)
+        assert len(causes) < 9
     assert folder.done() == set()
     assert perform(folder, run).status == "finished"
     assert Study(folder).table()["digest"][0] == undisturbed.table()["digest"][0]
