@@ -33,8 +33,8 @@ MARGIN = 3.0
 """Wall time that a task may take, to its expected time."""
 LEAST_MINUTES = 30
 """The least wall time of a task [min]."""
-AGAIN = 75
-"""Exit code of a task that is to be queued again (EX_TEMPFAIL)."""
+AGAIN, TOO_EARLY = 75, 138
+"""Exit codes of a task that is to be queued again: EX_TEMPFAIL, and that of one that was warned before it could take note (SIGUSR1)."""
 SCRIPT = "array.sbatch"
 
 _TEMPLATE = """\
@@ -52,14 +52,16 @@ _TEMPLATE = """\
 #SBATCH --output={logs}
 {directives}{prologue}
 task= told=
-trap 'told=1; [ -z "$task" ] || kill -USR1 $task' USR1
-trap 'told=1; [ -z "$task" ] || kill -TERM $task' TERM
+trap 'told=USR1; [ -z "$task" ] || kill -USR1 $task' USR1
+trap 'told=TERM; [ -z "$task" ] || kill -TERM $task' TERM
 {python} -m abm study slice {folder} --task "$SLURM_ARRAY_TASK_ID" --of {tasks} &
 task=$!
+early=$told told=
+[ -z "$early" ] || kill -$early $task  # it came between the two lines above
 code=0
 wait $task || code=$?
 while [ -n "$told" ]; do told=; code=0; wait $task || code=$?; done  # a signal ends a wait, not the task
-if [ $code -eq {again} ]; then scontrol requeue "$SLURM_JOB_ID"; fi
+if [ $code -eq {again} ] || [ $code -eq {too_early} ]; then scontrol requeue "$SLURM_JOB_ID"; fi
 exit $code
 """
 
@@ -135,7 +137,7 @@ def export_array(
         logs=_of_slurm(str(logs).replace("%", "%%") + "/%A_%a.log"),
         directives="".join(f"#SBATCH {line}\n" for line in directives), prologue=prologue,
         python=shlex.quote((site.python if site is not None else None) or sys.executable),
-        folder=shlex.quote(str(folder.path)), again=AGAIN,
+        folder=shlex.quote(str(folder.path)), again=AGAIN, too_early=TOO_EARLY,
     )  # fmt: skip
     try:
         logs.mkdir(exist_ok=True)

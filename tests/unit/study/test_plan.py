@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import re
+import signal as signals
 import subprocess
 from pathlib import Path
 
@@ -138,7 +140,7 @@ def test_odd_folders_of_logs_are_quoted(tmp_path: Path) -> None:
     assert f'#SBATCH --output="{tmp_path}/a \\"b\\" 5%%/logs/%A_%a.log"' in text.splitlines()
 
 
-@pytest.mark.parametrize(("code", "queued", "ends"), [(0, False, 0), (75, True, 75), (1, False, 1), (143, False, 143)])
+@pytest.mark.parametrize(("code", "queued", "ends"), [(0, False, 0), (75, True, 75), (138, True, 138), (1, False, 1), (143, False, 143)])
 @pytest.mark.parametrize("signal", ["", "USR1", "TERM"])
 def test_what_a_script_does_with_the_end_of_its_task(tmp_path: Path, code: int, queued: bool, ends: int, signal: str) -> None:
     folder = laid_out(tmp_path, DOSES)
@@ -160,6 +162,18 @@ def test_what_a_script_does_with_the_end_of_its_task(tmp_path: Path, code: int, 
     assert (tmp_path / "queued").exists() == queued
     if queued:
         assert (tmp_path / "queued").read_text() == "requeue 77\n"
+
+
+@pytest.mark.parametrize("signal", ["USR1", "TERM"])
+def test_a_signal_that_comes_before_the_task_is_known_reaches_it(tmp_path: Path, signal: str) -> None:
+    made = export_array(laid_out(tmp_path, DOSES), tasks=1)
+    text, placed = re.subn(r"^.* -m abm study slice .*&$", f"sleep 60 & kill -{signal} $$", made.script.read_text(), flags=re.MULTILINE)
+    assert placed == 1
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "77", "SLURM_ARRAY_TASK_ID": "0"}
+    (tmp_path / "scontrol").write_text("#!/bin/bash\n")
+    (tmp_path / "scontrol").chmod(0o755)
+    done = subprocess.run(["bash", "-c", text], env=environment, timeout=50, check=False)
+    assert done.returncode == 128 + getattr(signals, f"SIG{signal}")
 
 
 def test_an_array_is_refused(tmp_path: Path) -> None:
