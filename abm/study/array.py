@@ -52,12 +52,14 @@ _TEMPLATE = """\
 #SBATCH --output={logs}
 {directives}{prologue}
 task= told=
-trap 'told=USR1; [ -z "$task" ] || kill -USR1 $task' USR1
-trap 'told=TERM; [ -z "$task" ] || kill -TERM $task' TERM
+tell() {{ told=$1; if [ -n "$task" ]; then sleep 1; kill -"$1" $task; fi; }}  # a process loses what comes before its first instruction
+trap 'tell USR1' USR1
+trap 'tell TERM' TERM
 {python} -m abm study slice {folder} --task "$SLURM_ARRAY_TASK_ID" --of {tasks} &
 task=$!
-early=$told told=
-[ -z "$early" ] || kill -$early $task  # it came between the two lines above
+early=$told
+told=
+[ -z "$early" ] || tell $early  # it came between the two lines above
 code=0
 wait $task || code=$?
 while [ -n "$told" ]; do told=; code=0; wait $task || code=$?; done  # a signal ends a wait, not the task
