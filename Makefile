@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # linters call their helpers by name
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: build demo test verify bench lint docs faults export-test cluster-test debug-test sanitize-test builds-test wheel coverage
+.PHONY: build demo test verify bench lint docs site faults export-test cluster-test debug-test sanitize-test builds-test wheel coverage
 
 # Installed in place: edits count at once.
 $(INSTALLED): pyproject.toml setup.py
@@ -50,6 +50,12 @@ lint: $(INSTALLED)
 docs: build
 	$(BIN)/python docs/generate.py
 	$(BIN)/python -m pytest tests/docs tests/e2e/test_readme.py
+
+# The pages and the interface as a site under build/site; any reference that leads nowhere is an error.
+site: build
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/site
+	@echo "site: build/site/index.html"
 
 # What reads exports but is too heavy for every test: squidpy brings a hundred packages (two minutes to install).
 export-test: build
