@@ -127,8 +127,7 @@ def processes_of(scenario: Scenario, state: State, period: int, n_threads: int) 
     names = [item.name for item in available(state)]
     found: list[Process] = [
         *([TreatmentSchedule(scenario.treatments, observe, names)] if scenario.treatments else []),
-        Engagement(products, spacing=spacing, open_fraction=open_fraction, period=period,
-                   il15_sensitivity=population.il15_sensitivity, n_threads=n_threads),
+        Engagement(products, spacing=spacing, open_fraction=open_fraction, period=period, n_threads=n_threads),
         Motility(scenario.blasts.motility, spacing=spacing, period=period, n_threads=n_threads),
         CarTPopulation(products, il15_sensitivity=population.il15_sensitivity, retry=population.retry, period=period),
         Leukaemia(scenario.blasts, period=max(period, SESSILE_PERIOD)),

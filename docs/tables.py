@@ -52,6 +52,7 @@ BODY = {
     "ifn_gamma": ("pg/mL", "serum IFN-γ"),
     "il2": ("pg/mL", "serum IL-2"),
     "il15": ("1", "IL-15, relative to health"),
+    "division_pace": ("1", "pace with which the waits of CAR T cells until division are written"),
     "debris": ("cells/kg", "killed cells not yet cleared away"),
     "crp": ("mg/L", "C-reactive protein"),
     "crp_lag_0": ("1", "first stage of the lag between IL-6 and CRP"),

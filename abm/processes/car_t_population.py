@@ -8,7 +8,7 @@ import numpy as np
 from abm.celltypes.car_t import CAR_T, MOST_DRUG_DEATH, CarTParameters, Programme, death_rates, upper_death_rate
 from abm.processes.engagement import is_bound
 from abm.processes.fates import Nursery, due_rows, waiting_ticks
-from abm.processes.pace import division_pace
+from abm.processes.pace import division_pace, keep_pace
 from abm.processes.relaxation import read
 from abm.state.columns import NEVER, NOWHERE, Array
 from abm.state.ledger import Entry
@@ -60,6 +60,7 @@ class CarTPopulation:
 
     def start(self, state: State) -> None:
         """Draw when the first fates are due."""
+        keep_pace(state, self.il15_sensitivity)
         self.reschedule(state)
 
     def reschedule(self, state: State) -> None:
@@ -69,7 +70,8 @@ class CarTPopulation:
         table.array("due")[rows] = self.first_due(state, table.array("uid")[rows])
 
     def run(self, state: State) -> None:
-        """Let due cells die, then let others divide."""
+        """Let due cells die, then let others divide, at the pace of the moment."""
+        keep_pace(state, self.il15_sensitivity)
         self._die(state)
         self._divide(state)
 
@@ -144,7 +146,7 @@ class CarTPopulation:
         spent = divisions >= budgets
         programme = np.where(again, Programme.ACTIVATED, np.where(stays, Programme.RESIDENT, Programme.EFFECTOR))
         table.array("state")[rows] = np.where(spent, Programme.EXHAUSTED, programme)
-        hours = self.cycle[products, (subsets == 4).astype(int)] / division_pace(state, self.il15_sensitivity)
+        hours = self.cycle[products, (subsets == 4).astype(int)] / division_pace(state)
         # From when the last division fell due, not from when it was served: else each cycle is up to a period too long.
         since = table.array("divide_at")[rows].astype(np.int64)
         after = since + np.maximum(np.round(np.minimum(hours, 1e5) * TICKS_PER_HOUR), 1).astype(np.int64)

@@ -123,8 +123,6 @@ class Engagement:
         See :func:`parameter_row`.
     period : int
         Ticks of one run.
-    il15_sensitivity : float
-        Exponent with which relative IL-15 shortens the time to the division that a contact triggers.
     n_threads : int
         Threads; the result does not depend on it.
 
@@ -143,11 +141,9 @@ class Engagement:
         spacing: float,
         open_fraction: float,
         period: int,
-        il15_sensitivity: float = 0.0,
         n_threads: int = 1,
     ) -> None:
         self.period = period
-        self.il15_sensitivity = il15_sensitivity
         self.step = _step_of(products, spacing, open_fraction)
         self.n_threads = n_threads
         rows = [parameter_row(product, spacing, open_fraction, self.step) for product in products]
@@ -226,7 +222,7 @@ class Engagement:
     def _paced(self, state: State) -> Array:
         """Return the parameters with the times to division that hold now."""
         paced = self.parameters.copy()
-        paced[:, TO_DIVISION] = np.minimum(np.round(paced[:, TO_DIVISION] / division_pace(state, self.il15_sensitivity)), LATE)
+        paced[:, TO_DIVISION] = np.minimum(np.round(paced[:, TO_DIVISION] / division_pace(state)), LATE)
         return paced
 
     def _slots(self, state: State, place: Place) -> Array:

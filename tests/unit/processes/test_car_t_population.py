@@ -10,6 +10,7 @@ import pytest
 
 from abm.celltypes.car_t import CAR_T, MOST_DRUG_DEATH, CarTParameters, Programme
 from abm.processes.car_t_population import CarTPopulation
+from abm.processes.pace import TOLERANCE
 from abm.state.columns import NEVER
 from abm.state.places import MARROW, PERIPHERY
 from abm.state.state import State
@@ -108,6 +109,46 @@ def test_the_cycle_is_that_of_the_subset_shortened_by_il15() -> None:
         process.run(state)
         again = of(state, "divide_at")[of(state, "divide_at") != NEVER]
         assert set(again.tolist()) == {round(hours * TICKS_PER_HOUR)}
+
+
+@pytest.mark.parametrize(("on", "off", "hours"), [(0, 0, 12), (0, 4, 15.6), (3, 6, 14.7), (6, 30, 33.6), (13, 20, 12)])
+def test_a_drug_delays_a_division_by_what_it_takes_of_the_pace_while_it_is_there(on: int, off: int, hours: float) -> None:
+    """At a tenth of the pace each hour of the drug costs 0.9 h; a division that is over is not touched."""
+    state = cells(divide_at=12 * TICKS_PER_HOUR)
+    process = population(**IMMORTAL, burst_divisions=1)
+    process.start(state)
+    while state.tick < 40 * TICKS_PER_HOUR and (of(state, "divisions") == 0).all():
+        state.body["effect_division"] = np.array([0.1 if on <= state.tick / TICKS_PER_HOUR < off else 1.0])
+        process.run(state)
+        state.tick += PERIOD
+    assert (state.tick - PERIOD) / TICKS_PER_HOUR == pytest.approx(hours, abs=2 * PERIOD / TICKS_PER_HOUR)
+
+
+def test_a_pace_that_creeps_is_followed() -> None:
+    state = cells(divide_at=48 * TICKS_PER_HOUR)
+    process = population(**IMMORTAL, burst_divisions=1)
+    process.start(state)
+    progress = 0.0
+    while (of(state, "divisions") == 0).all():
+        pace = 1.0 + 0.5 * state.tick / (48 * TICKS_PER_HOUR)
+        state.body["effect_division"] = np.array([pace])
+        process.run(state)
+        progress += pace * PERIOD / TICKS_PER_HOUR
+        state.tick += PERIOD
+    assert progress == pytest.approx(48, abs=TOLERANCE * 48 + 2 * PERIOD / TICKS_PER_HOUR)
+
+
+def test_a_stop_of_all_division_is_no_end_of_it() -> None:
+    state = cells(divide_at=12 * TICKS_PER_HOUR)
+    process = population(**IMMORTAL, burst_divisions=1)
+    process.start(state)
+    for effect, hours in ((0.0, 100), (1.0, 11)):
+        state.body["effect_division"] = np.array([effect])
+        for _ in range(hours * TICKS_PER_HOUR // PERIOD):
+            process.run(state)
+            state.tick += PERIOD
+        assert (of(state, "divisions") == 0).all()
+    assert (of(state, "divide_at") - state.tick).max() <= 1.1 * TICKS_PER_HOUR
 
 
 def test_the_next_cycle_counts_from_when_the_last_division_was_due() -> None:

@@ -12,6 +12,7 @@ from abm.celltypes.blast import BLAST
 from abm.celltypes.car_t import CAR_T, CarTParameters, Programme
 from abm.errors import InputError
 from abm.processes.engagement import Engagement
+from abm.processes.pace import keep_pace
 from abm.state.ledger import Entry
 from abm.state.places import PERIPHERY, Place
 from abm.state.state import State
@@ -22,11 +23,11 @@ DENSE = 1e9
 """Antigen density at which every chance has its maximum."""
 
 
-def engagement(*products: dict[str, Any], il15_sensitivity: float = 0.0) -> Engagement:
+def engagement(*products: dict[str, Any]) -> Engagement:
     """Return the contacts of one minute; free cells are fast enough for a minute's step."""
     return Engagement(
         [CarTParameters(**{"costimulation": "cd28", "speed": 5, **changes}) for changes in products],
-        spacing=10.0, open_fraction=1.0, period=TICKS_PER_MINUTE, il15_sensitivity=il15_sensitivity,
+        spacing=10.0, open_fraction=1.0, period=TICKS_PER_MINUTE,
     )  # fmt: skip
 
 
@@ -50,7 +51,8 @@ def test_drugs_and_il15_pace_the_first_division_too(
         "contact_rate": 1, "kill_probability": 0, "activation_probability": 1,
         "activation_lag": 24, "cycle": 12, "cd4_cycle_ratio": 1.5,
     }  # fmt: skip
-    engagement(product, il15_sensitivity=0.5).run(state)
+    keep_pace(state, il15_sensitivity=0.5)
+    engagement(product).run(state)
     assert state.motile.array("state")[0] == Programme.ACTIVATED
     assert state.motile.array("divide_at")[0] == 1000 + round(hours / pace * TICKS_PER_HOUR)
 
