@@ -156,20 +156,20 @@ def _marrow(table: _Table) -> Panel:
 def _blood(table: _Table) -> Panel:
     courses = table.course("CAR T", table.colour("car_t"), table.values("car_t_blood"))
     courses += table.course("B cells", table.colour("mature_b"), table.values("b_cells_blood"))
-    return Panel("Blood", "cells/µL", tuple(courses), *_decades(courses, least=(0.1, 100.0), span=5))
+    return Panel("Blood", "cells/µL", tuple(courses), *decades(courses, least=(0.1, 100.0), span=5))
 
 
 def _csf(table: _Table) -> Panel:
     courses = table.course("blasts", table.colour("blast"), table.values("blasts_csf"))
     courses += table.course("CAR T", table.colour("car_t"), table.values("car_t_csf"))
-    return Panel("CSF", "cells/µL", tuple(courses), *_decades(courses, least=(0.1, 10.0), span=4))
+    return Panel("CSF", "cells/µL", tuple(courses), *decades(courses, least=(0.1, 10.0), span=4))
 
 
 def _cytokines(table: _Table) -> Panel:
     courses = table.course("IL-6", IL6_COLOUR, table.values("il6"), _WIDE)
     signal = table.course("CRS signal", SIGNAL_COLOUR, table.values("crs_signal"))
     rules = tuple((value, f"grade {grade}") for grade, value in enumerate(CRS_THRESHOLDS, start=1)) if signal else ()
-    low, high = _decades([*courses, *signal], least=(1.0, 2000.0), span=4)
+    low, high = decades([*courses, *signal], least=(1.0, 2000.0), span=4)
     return Panel("Cytokine release", "pg/mL", tuple(courses + signal), low, high, rules=rules)
 
 
@@ -179,7 +179,7 @@ def _block_cells(table: _Table) -> Panel:
         if kind["name"] != "background":
             cells = table.values(f"cells_{kind['name']}_marrow")
             courses += table.course(str(kind["label"]), str(kind["colour"]), cells)
-    return Panel("Cells", "cells", tuple(courses), *_decades(courses, least=(0.8, 100.0), span=9))
+    return Panel("Cells", "cells", tuple(courses), *decades(courses, least=(0.8, 100.0), span=9))
 
 
 def _kills(table: _Table) -> Panel:
@@ -190,10 +190,10 @@ def _kills(table: _Table) -> Panel:
 
 def _ratio(table: _Table) -> Panel:
     courses = table.course("effectors per target", RATIO_COLOUR, table.values("effector_target_ratio"))
-    return Panel("E:T ratio", "1", tuple(courses), *_decades(courses, least=(0.1, 10.0), span=6))
+    return Panel("E:T ratio", "1", tuple(courses), *decades(courses, least=(0.1, 10.0), span=6))
 
 
-def _decades(courses: Sequence[Course], *, least: tuple[float, float], span: int) -> tuple[float, float]:
+def decades(courses: Sequence[Course], *, least: tuple[float, float], span: int) -> tuple[float, float]:
     """Limits of a log axis: at least ``least``, up to the largest value, at most ``span`` decades."""
     positive = [course.values[course.values > 0] for course in courses]
     if not positive:

@@ -21,7 +21,7 @@ _RULER = Figure(figsize=(1, 1), dpi=100)
 def text_width(text: str, points: float, weight: str = "normal") -> float:
     """Return the width of a line of text at 100 dots per inch [px]."""
     renderer = FigureCanvasAgg(_RULER).get_renderer()  # type: ignore[no-untyped-call]
-    words = _RULER.text(0, 0, text, size=points, weight=weight)
+    words = _RULER.text(0, 0, text, size=points, weight=weight, parse_math=False)
     width = float(words.get_window_extent(renderer).width)
     words.remove()
     return width
@@ -46,7 +46,7 @@ def text_pixels(text: str, points: float, dpi: float, *, weight: str = "normal")
     ndarray of uint8, shape (rows, columns, 3)
     """
     figure, canvas = _canvas(text_width(text, points, weight) + 2, points, dpi)
-    figure.text(0.0, _BASELINE, text, size=points, weight=weight, color=DARK, va="baseline", ha="left")
+    figure.text(0.0, _BASELINE, text, size=points, weight=weight, color=DARK, va="baseline", ha="left", parse_math=False)
     return drawn(canvas)
 
 

@@ -75,9 +75,9 @@ def draw_panel(
         axes.set_yscale("log")
     axes.set_xlim(*time.limits)
     axes.set_ylim(panel.low, panel.high)
-    _style(axes, points)
+    style(axes, points)
     axes.set_ylabel(panel.unit if panel.unit != "1" else "ratio", size=points)
-    _title(axes, panel.title, points)
+    write_title(axes, panel.title, points)
     if panel.log:
         decades = math.log10(panel.high / panel.low)
         axes.yaxis.set_major_locator(LogLocator(base=10.0 ** max(1, math.ceil(decades / 4.5)), numticks=20))
@@ -124,8 +124,8 @@ def draw_treatments_of_runs(
     names = treatments_of_runs([treatments for _, treatments in runs])
     axes.set_xlim(*time.limits)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    _style(axes, points)
-    _title(axes, "Treatments", points)
+    style(axes, points)
+    write_title(axes, "Treatments", points)
     axes.yaxis.set_major_locator(FixedLocator(list(range(len(names)))))
     axes.set_yticklabels([shorten(name, points, 14.0 * points) for name in names], size=points)
     axes.tick_params(axis="y", length=0, pad=7.0)  # a mark at the start is not on its name
@@ -211,7 +211,7 @@ def label_time(axes: Sequence[Axes], time: TimeAxis, *, points: float = 9.0) -> 
     axes[-1].set_xlabel(time.label, size=points, color=DARK)
 
 
-def _title(axes: Axes, words: str, points: float) -> None:
+def write_title(axes: Axes, words: str, points: float) -> None:
     """Write a title that starts over the axis' labels, and so leaves room for the legend beside it."""
     axes.annotate(
         words, (0.0, 1.0), xycoords="axes fraction", xytext=(-6.0 * points, 6.0), textcoords="offset points",
@@ -219,7 +219,8 @@ def _title(axes: Axes, words: str, points: float) -> None:
     )  # fmt: skip
 
 
-def _style(axes: Axes, points: float) -> None:
+def style(axes: Axes, points: float) -> None:
+    """Give axes the looks of the figures of a run: two spines, quiet ticks, letters of one size."""
     axes.set_facecolor("white")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

@@ -97,7 +97,7 @@ def plot_tornado(
                     ranges[number][end], (value, at), xytext=(3 if rightwards else -3, 0), textcoords="offset points",
                     ha="left" if rightwards else "right", va="center", size=POINTS - 2, color=GREY, parse_math=False,
                 )  # fmt: skip
-    axes.margins(x=0.15 if ranges is not None else 0.05)
+    axes.margins(x=0.25 if ranges is not None else 0.05)  # words at the bars stay off the names
     axes.axvline(base, color=DARK, lw=1.0, zorder=3)
     entries = [Patch(color=ORANGE, label="at the low end"), Patch(color=BLUE, label="at the high end")]
     if DUMMY in names:
