@@ -17,7 +17,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
 
-__all__ = ["Scenario", "Study", "TherapyModel", "Trajectory", "__version__", "branch", "load_scenario", "rerun", "resume"]
+__all__ = ["Scenario", "Study", "TherapyModel", "Trajectory", "__version__", "branch", "load_scenario", "register", "rerun", "resume"]
 
 _HOMES = {
     "Scenario": "abm.scenario",
@@ -26,12 +26,14 @@ _HOMES = {
     "Trajectory": "abm.trajectory",
     "branch": "abm.continuation",
     "load_scenario": "abm.scenario",
+    "register": "abm.extensions",
     "rerun": "abm.continuation",
     "resume": "abm.continuation",
 }
 
 if TYPE_CHECKING:
     from abm.continuation import branch, rerun, resume
+    from abm.extensions import register
     from abm.model import TherapyModel
     from abm.scenario import Scenario, load_scenario
     from abm.study import Study

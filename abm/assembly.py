@@ -10,7 +10,7 @@ from abm.celltypes.blast import BLAST, CD19_NEGATIVE_BLAST
 from abm.celltypes.car_t import COSTIMULATION
 from abm.celltypes.host_t import seed_host_t
 from abm.celltypes.marrow import fill_marrow
-from abm.observables import available, observe
+from abm.observables import OTHERS, available, observe
 from abm.processes.background import Background
 from abm.processes.body import MICROLITRES_PER_ML, BodyParameters, build_csf, build_periphery, seed_blasts
 from abm.processes.car_t_population import CarTPopulation
@@ -63,7 +63,7 @@ def build_state(scenario: Scenario, seed: int) -> State:
         if scenario.csf is not None:
             places.append(build_csf(scenario.csf, body))
         places.append(build_periphery(body, scale))
-    state = State(draws, places)
+    state = State(draws, places, scenario.kinds)
     state.body["day_zero_tick"] = np.array([float(round(-scenario.start * TICKS_PER_HOUR))])
     fill_marrow(state, scenario.marrow_cells)
     if body is not None:
@@ -124,7 +124,7 @@ def processes_of(scenario: Scenario, state: State, period: int, n_threads: int) 
     open_fraction = lattice.n_open / lattice.n_sites
     population = scenario.population
     secretion = [0.0] + [COSTIMULATION[product.costimulation]["secretion"] for product in products]
-    names = [item.name for item in available(state)]
+    names = [*(item.name for item in available(state)), *OTHERS.names()]
     found: list[Process] = [
         *([TreatmentSchedule(scenario.treatments, observe, names)] if scenario.treatments else []),
         Engagement(products, spacing=spacing, open_fraction=open_fraction, period=period, n_threads=n_threads),

@@ -70,14 +70,15 @@ def _require_same_start(old: dict[str, Array], new: dict[str, Array], branch: Th
     kept = (archive.TABLES, archive.PLACES, archive.LEDGER)
     names = {name for name in {*old, *new} if name.startswith(kept) and name.rpartition("/")[2] not in SCHEDULED}
     same = all(name in old and name in new and _same(old[name], new[name]) for name in names)
-    same &= branch.day_zero == start.day_zero and branch.scenario.record.view_depth == start.scenario.record.view_depth
+    ours, theirs = branch.scenario.record, start.scenario.record
+    same &= branch.day_zero == start.day_zero and (ours.view_depth, ours.also) == (theirs.view_depth, theirs.also)
     for code, place in start.state.places.items():
         same &= code in branch.state.places and branch.state.places[code].scale == place.scale
     if not same:
         paths = ", ".join(changes(start.scenario, branch.scenario))
         raise InputError(
-            f"{paths}: changes how the run begins (geometry, first cells, scale, depth of views), which a branch shares with its "
-            "ancestor; start a new run with it"
+            f"{paths}: changes how the run begins (geometry, first cells, scale, depth of views, further observables), which a branch "
+            "shares with its ancestor; start a new run with it"
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from abm import provenance, sizing
+from abm import extensions, provenance, sizing
 from abm.branching import graft
 from abm.checkpointing import CHECKPOINT_SECONDS, restore
 from abm.errors import InputError, RunError
@@ -229,6 +229,7 @@ def rerun(
     made = header.provenance
     if made["begins_at_tick"] > 0 and "ancestors" not in made:
         raise InputError(f"{path}: was recorded from a model that had been carried on before; what led there is not in the file")
+    extensions.require(made, path)
     stages = [*made.get("ancestors", []), {"scenario": header.scenario, "until_days": made["until_days"]}]
     options: dict[str, Any] = {"threads": threads, "command": command, "watch": watch}
     first = scenario_from_text(stages[0]["scenario"], f"{path} (scenario)")
@@ -287,6 +288,7 @@ def _require_root(header: Header, path: Path) -> None:
 
 
 def _scenario_of(header: Header, path: Path, overrides: Sequence[str] = ()) -> ScenarioFile:
+    extensions.require(header.provenance, path)
     return scenario_from_text(header.scenario, f"{path} (scenario)", overrides)
 
 

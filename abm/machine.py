@@ -45,7 +45,7 @@ def free_memory(root: Path = Path("/")) -> float:
     systems); a group's cache of files counts as free. Infinite, if nothing is known.
     """
     found = [_machine_memory(root)]
-    for group in _groups(root):
+    for group in _groups(root, "memory"):
         for limit, used, cache in (
             ("memory.max", "memory.current", "inactive_file"),
             ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -55,6 +55,27 @@ def free_memory(root: Path = Path("/")) -> float:
                 taken = _number(group / used) or 0.0
                 found.append(most - max(taken - (_entry(group / "memory.stat", cache) or 0.0), 0.0))
     return max(min(found), 0.0)
+
+
+def processors(root: Path = Path("/")) -> float:
+    """Return the processors that this process may use: those it is bound to, within what control groups grant.
+
+    Parameters
+    ----------
+    root : Path
+        Where the system shows itself in files.
+    """
+    found = [float(os.cpu_count() or 1)]
+    if hasattr(os, "sched_getaffinity"):
+        found.append(float(len(os.sched_getaffinity(0))))
+    for group in _groups(root, "cpu"):
+        quota, period = _number(group / "cpu.cfs_quota_us"), _number(group / "cpu.cfs_period_us")
+        with suppress(OSError, ValueError):
+            most, of = (group / "cpu.max").read_text(encoding="utf-8").split()
+            quota, period = float(most), float(of)
+        if quota is not None and period and quota > 0:
+            found.append(quota / period)
+    return min(found)
 
 
 def reset_peak_memory() -> None:
@@ -123,7 +144,7 @@ def _machine_memory(root: Path) -> float:
         return math.inf
 
 
-def _groups(root: Path) -> Iterator[Path]:
+def _groups(root: Path, controller: str) -> Iterator[Path]:
     """Yield the folders of this process's control groups, from the root of each hierarchy downwards."""
     try:
         lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
@@ -131,9 +152,9 @@ def _groups(root: Path) -> Iterator[Path]:
         lines = ["0::/"]
     for line in lines:
         _, names, path = [*line.split(":", 2), "", ""][:3]
-        if names and "memory" not in names.split(","):
+        if names and controller not in names.split(","):
             continue
-        folder = root / "sys/fs/cgroup" / ("memory" if names else "")
+        folder = root / "sys/fs/cgroup" / (controller if names else "")
         yield folder
         for part in path.strip("/").split("/"):
             if part and part != "..":

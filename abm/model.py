@@ -15,6 +15,8 @@ from abm.agents import ColumnarAgents
 from abm.assembly import build_schedule, build_state
 from abm.checkpointing import CHECKPOINT_SECONDS, Checkpoints
 from abm.errors import InputError, RunError, shown
+from abm.extensions import noted
+from abm.html import grid
 from abm.machine import free_memory, number_of_threads, require_disk
 from abm.observables import observe, observe_all
 from abm.recording import Recorder, header_parts
@@ -126,6 +128,14 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
         self.schedule = build_schedule(self.scenario, self.state, self.threads, check=check)
         self.day_zero = round(-self.scenario.start * TICKS_PER_HOUR)
 
+    def _repr_html_(self) -> str:
+        """Show in a notebook where the model stands, and its body cells by kind and place."""
+        places = self.state.places
+        stock = self.state.ledger.balance()
+        rows = [(kind.label, *(f"{int(stock[kind.code, code]):,}" for code in places)) for kind in KINDS if stock[kind.code].any()]
+        caption = f"{self.scenario.name}, seed {self.run_seed}, day {self.day:.4g}: cells of the body"
+        return grid(caption, ("", *(place.name for place in places.values())), rows)
+
     @property
     def day(self) -> float:
         """Time relative to day 0 [d]."""
@@ -152,7 +162,7 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
 
     def observables(self) -> dict[str, float]:
         """Return all observables by name."""
-        return observe_all(self.state)
+        return observe_all(self.state, self.scenario.record.also)
 
     def run(
         self,
@@ -291,10 +301,11 @@ class TherapyModel(ColumnarAgents, mesa.Model):  # type: ignore[misc]  # Mesa ha
         end : float
             Day at which it is to end [d].
         """
-        made = provenance.collect(self.run_seed, self.threads, command)
+        made = provenance.collect(self.run_seed, self.threads, command) | noted(self.scenario)
+        record = self.scenario.record
         return Header(
             scenario=self._texts.resolved,
             original=self._texts.original or self._texts.resolved,
             provenance={"scenario": self.scenario.name, **made, "begins_at_tick": self.state.tick, "until_days": end},
-            **header_parts(self.state, self.scenario.record.view_depth),
+            **header_parts(self.state, record.view_depth, record.also),
         )

@@ -1,22 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Observables: named numbers of the state, each a function that only reads it.
 
-Another one is a function decorated with :func:`observable`; it then appears in trajectories, in
-rules such as ``when: crs_grade >= 3``, and in ``abm info``.
+Another one is a function of this module decorated with :func:`observable`; it then appears in trajectories, in
+rules such as ``when: crs_grade >= 3``, and in ``abm info``. Other packages add theirs through :data:`OTHERS`; these
+appear in rules, and in the trajectories of scenarios that name them in ``record.also``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from abm.celltypes import BLAST, CAR_T, CD19_NEGATIVE_BLAST, HOST_T, MATURE_B, PRE_B
 from abm.errors import InputError, nearest
+from abm.openings import Opening
 from abm.state.columns import Array
-from abm.state.kinds import KINDS
+from abm.state.kinds import KINDS, CellType
 from abm.state.ledger import Entry
 from abm.state.places import CSF, MARROW, PERIPHERY, PLACE_NAMES
 from abm.state.state import State
+from abm.treatments.rules import CELLS_OF
+from abm.units import canonical_unit
 
 LEUKAEMIA = (BLAST.code, CD19_NEGATIVE_BLAST.code)
 CD19_B = (PRE_B.code, MATURE_B.code)
@@ -62,7 +67,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Observable:
-    """A named number of the state."""
+    """A named number of the state, a function of a :class:`Snapshot`."""
 
     name: str
     unit: str
@@ -70,14 +75,18 @@ class Observable:
     value: Callable[[Snapshot], float]
     needs_body: bool
 
+    def __call__(self, snapshot: Snapshot) -> float:
+        """Return the number."""
+        return self.value(snapshot)
 
-OBSERVABLES: dict[str, Observable] = {}
+    @property
+    def __wrapped__(self) -> Callable[[Snapshot], float]:
+        """The function, for whoever looks for its source."""
+        return self.value
 
 
-def observable(
-    unit: str, *, needs_body: bool = True, name: str = ""
-) -> Callable[[Callable[[Snapshot], float]], Callable[[Snapshot], float]]:
-    """Register a function of a :class:`Snapshot` as an observable; its docstring says what it is.
+def observable(unit: str, *, needs_body: bool = True, name: str = "") -> Callable[[Callable[[Snapshot], float]], Observable]:
+    """Make an observable of a function of a :class:`Snapshot`; its docstring says what it is.
 
     Parameters
     ----------
@@ -87,54 +96,84 @@ def observable(
         Whether it makes no sense in a closed block.
     name : str
         Name, if not that of the function.
+
+    Raises
+    ------
+    ValueError
+        Unknown unit; the message names the nearest known one.
     """
+    canonical_unit(unit)
 
-    def register(function: Callable[[Snapshot], float]) -> Callable[[Snapshot], float]:
-        title = name or function.__name__
-        OBSERVABLES[title] = Observable(title, unit, (function.__doc__ or "").strip(), function, needs_body)
-        return function
+    def made(function: Callable[[Snapshot], float]) -> Observable:
+        return Observable(name or function.__name__, unit, (function.__doc__ or "").strip(), function, needs_body)
 
-    return register
+    return made
 
 
-def catalogue(places: Iterable[int], *, with_body: bool) -> Iterator[Observable]:
-    """Yield the observables of a run with these compartments, cells by kind and compartment first."""
-    for kind in KINDS:
+def catalogue(
+    places: Iterable[int], *, with_body: bool, kinds: Iterable[CellType] | None = None, also: Iterable[str] = ()
+) -> Iterator[Observable]:
+    """Yield the observables of a run with these compartments, cells by kind and compartment first.
+
+    Parameters
+    ----------
+    places : iterable of int
+        Codes of the compartments.
+    with_body : bool
+        Whether there is a body around the marrow.
+    kinds : iterable of CellType, optional
+        Cell types of the run; those of this package if not given.
+    also : iterable of str
+        Names of observables of other packages.
+
+    Raises
+    ------
+    InputError
+        One of these is unknown or cannot be loaded.
+    """
+    for kind in KINDS.own() if kinds is None else kinds:
         for code in sorted(places):
             yield _count_of(kind.code, kind.name, code)
-    for item in OBSERVABLES.values():
+    for item in [*OBSERVABLES.values(), *map(_other, also)]:
         if with_body or not item.needs_body:
             yield item
 
 
-def available(state: State) -> Iterator[Observable]:
-    """Yield the observables of a state."""
-    return catalogue(state.places, with_body="weight_kg" in state.body)
+def available(state: State, also: Iterable[str] = ()) -> Iterator[Observable]:
+    """Yield the observables of a state, and those of other packages that are named."""
+    return catalogue(state.places, with_body="weight_kg" in state.body, kinds=state.kinds, also=also)
 
 
 def observe(name: str, state: State) -> float:
-    """Return one observable by name.
+    """Return one observable by name, of this package or another.
 
     Raises
     ------
     InputError
         No such observable; the message names the nearest.
     """
-    known = {item.name: item for item in available(state)}
+    known = {item.name: item for item in available(state, [name] if name in OTHERS.names() else [])}
     if name not in known:
-        raise InputError(f"unknown observable {name!r}; nearest: {nearest(name, known)!r}")
+        raise InputError(f"unknown observable {name!r}; nearest: {nearest(name, [*known, *OTHERS.names()])!r}")
     return float(known[name].value(Snapshot.of(state)))
 
 
-def observe_all(state: State) -> dict[str, float]:
-    """Return all observables of a state by name."""
+def observe_all(state: State, also: Iterable[str] = ()) -> dict[str, float]:
+    """Return all observables of a state, and those of other packages that are named, by name."""
     snapshot = Snapshot.of(state)
-    return {item.name: float(item.value(snapshot)) for item in available(state)}
+    return {item.name: float(item.value(snapshot)) for item in available(state, also)}
+
+
+def _other(name: str) -> Observable:
+    found = OTHERS.get(name)
+    if found is None:
+        raise InputError(f"unknown observable {name!r}; nearest: {nearest(name, OTHERS.names())!r}")
+    return found
 
 
 def _count_of(kind: int, name: str, place: int) -> Observable:
     return Observable(
-        f"cells_{name}_{PLACE_NAMES[place]}",
+        f"{CELLS_OF}{name}_{PLACE_NAMES[place]}",
         "cells",
         f"{KINDS[kind].label} in the {PLACE_NAMES[place]}",
         lambda snapshot: snapshot.count((kind,), place),
@@ -241,17 +280,36 @@ def neurotoxicity(snapshot: Snapshot) -> float:
     return snapshot.body("neurotoxicity") if CSF in snapshot.state.places else float("nan")
 
 
-def _body_variable(name: str, unit: str, about: str) -> None:
-    OBSERVABLES[name] = Observable(name, unit, about, lambda snapshot: snapshot.body(name), needs_body=True)
+def _body_variable(name: str, unit: str, about: str) -> Observable:
+    return Observable(name, unit, about, lambda snapshot: snapshot.body(name), needs_body=True)
 
 
-_body_variable("il6", "pg/mL", "serum IL-6")
-_body_variable("ifn_gamma", "pg/mL", "serum IFN-γ")
-_body_variable("il2", "pg/mL", "serum IL-2")
-_body_variable("il15", "1", "IL-15, relative to health")
-_body_variable("crp", "mg/L", "C-reactive protein")
-_body_variable("ferritin", "1", "ferritin, relative to normal")
-_body_variable("ldh", "1", "lactate dehydrogenase, relative to normal")
-_body_variable("crs_signal", "pg/mL", "IL-6 signal that drives cytokine release syndrome")
-_body_variable("crs_grade", "1", "grade of cytokine release syndrome")
-_body_variable("il6r_occupancy", "1", "IL-6 receptors blocked by tocilizumab")
+_BODY_VARIABLES = (
+    _body_variable("il6", "pg/mL", "serum IL-6"),
+    _body_variable("ifn_gamma", "pg/mL", "serum IFN-γ"),
+    _body_variable("il2", "pg/mL", "serum IL-2"),
+    _body_variable("il15", "1", "IL-15, relative to health"),
+    _body_variable("crp", "mg/L", "C-reactive protein"),
+    _body_variable("ferritin", "1", "ferritin, relative to normal"),
+    _body_variable("ldh", "1", "lactate dehydrogenase, relative to normal"),
+    _body_variable("crs_signal", "pg/mL", "IL-6 signal that drives cytokine release syndrome"),
+    _body_variable("crs_grade", "1", "grade of cytokine release syndrome"),
+    _body_variable("il6r_occupancy", "1", "IL-6 receptors blocked by tocilizumab"),
+)
+
+OBSERVABLES: dict[str, Observable] = {
+    item.name: item for item in [*vars().values(), *_BODY_VARIABLES] if isinstance(item, Observable)
+}
+"""Every observable of this package, by name."""
+
+
+def _name_of(thing: Any) -> str:
+    if not isinstance(thing, Observable):
+        raise ValueError(f"must be a function decorated with abm.extensions.observable, is {thing!r}")
+    if not thing.name.isidentifier() or thing.name.startswith(CELLS_OF):
+        raise ValueError(f"its name must be an identifier that does not begin with {CELLS_OF!r}, is {thing.name!r}")
+    return thing.name
+
+
+OTHERS: Opening[Observable] = Opening("abm.observables", "observable", lambda: OBSERVABLES, _name_of)
+"""Observables that other packages add."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from pydantic import Field
 from abm.celltypes import CAR_T
 from abm.observables import available, observe_all
 from abm.state.columns import GUEST, Array, MotileColumns, SessileColumns, columns_of
-from abm.state.kinds import KINDS, VIEW_BONE_BIT, VIEW_CAR_T_BIT, VIEW_LUMEN_BIT, VOID
+from abm.state.kinds import VIEW_BONE_BIT, VIEW_CAR_T_BIT, VIEW_LUMEN_BIT, VOID
 from abm.state.places import Place
 from abm.state.state import State
 from abm.trajectory import TrajectoryWriter
@@ -30,6 +31,7 @@ class RecordParameters(Parameters):
         1, "h", bounds=(0, 240), about="time between two rows of observables",
         source="choice: hourly course of cytokines",
     )  # fmt: skip
+    also: tuple[str, ...] = Field((), description="observables of other packages that are recorded beside those of abm")
     view: float = quantity(
         2, "h", bounds=(0, 8760), about="time between two views, the frames of movies",
         source="choice: about a thousand frames in three months",
@@ -67,6 +69,7 @@ class Recorder:
         self.writer = writer
         self.day_zero = day_zero
         self.depth = parameters.view_depth
+        self.also = parameters.also
         self.periods = {
             name: STRIDE * max(round(hours * TICKS_PER_HOUR / STRIDE), 1) if (hours := getattr(parameters, name)) else 0
             for name in ("observables", "view", "cells", "fields")
@@ -83,7 +86,7 @@ class Recorder:
         if last:
             self.writer.close_with(tick)
         if "observables" in due:
-            self.writer.observables(tick, observe_all(state))
+            self.writer.observables(tick, observe_all(state, self.also))
         for place in state.places.values():
             if place.lattice is not None and "view" in due:
                 self.writer.view(tick, place.name, view_of(state, place, self.depth))
@@ -129,7 +132,7 @@ def cells_of(state: State, place: Place) -> dict[str, Array]:
     return cells
 
 
-def header_parts(state: State, depth: int) -> dict[str, Any]:
+def header_parts(state: State, depth: int, also: Sequence[str] = ()) -> dict[str, Any]:
     """Return the parts of a trajectory's header that the state and the declarations determine."""
     schema = {**columns_of(SessileColumns), **columns_of(MotileColumns)}
     compartments = {}
@@ -142,8 +145,8 @@ def header_parts(state: State, depth: int) -> dict[str, Any]:
             "scale": place.scale,
         }
     return {
-        "kinds": [{"code": k.code, "name": k.name, "label": k.label, "colour": k.colour} for k in KINDS],
+        "kinds": [{"code": k.code, "name": k.name, "label": k.label, "colour": k.colour} for k in state.kinds],
         "compartments": compartments,
-        "observables": {item.name: {"unit": item.unit, "about": item.about} for item in available(state)},
+        "observables": {item.name: {"unit": item.unit, "about": item.about} for item in available(state, also)},
         "columns": {name: {"unit": schema[name].unit or "1", "about": schema[name].about} for name in CELL_COLUMNS},
     }

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from abm.celltypes import AnyCells
 from abm.celltypes.b_lineage import BLineageParameters
 from abm.celltypes.background import BackgroundParameters
 from abm.celltypes.blast import BlastParameters
@@ -18,8 +19,11 @@ from abm.celltypes.car_t import CarTParameters
 from abm.celltypes.host_t import HostTParameters
 from abm.celltypes.macrophage import MacrophageParameters
 from abm.celltypes.marrow import MarrowCells
-from abm.errors import spelled
-from abm.observables import catalogue
+from abm.choices import TAG
+from abm.errors import nearest, shown, spelled
+from abm.html import grid, table
+from abm.observables import OBSERVABLES, Observable, catalogue
+from abm.observables import OTHERS as OTHER_OBSERVABLES
 from abm.processes.body import BodyParameters, CsfParameters
 from abm.processes.cytokines import CytokineParameters
 from abm.processes.neurotoxicity import NeurotoxicityParameters
@@ -28,7 +32,9 @@ from abm.processes.toxicity import ToxicityParameters
 from abm.processes.trafficking import TraffickingParameters
 from abm.processes.weighting import WeightingParameters
 from abm.recording import RecordParameters
+from abm.settings import key_settings, treatments_planned
 from abm.sizing import problems as problems_of_size
+from abm.state.kinds import KINDS, CellType
 from abm.state.marrow import MarrowParameters
 from abm.state.places import CSF, MARROW, PERIPHERY
 from abm.treatments import AnyTreatment
@@ -78,6 +84,7 @@ class Scenario(Parameters):
     host_t: HostTParameters = HostTParameters()
     macrophages: MacrophageParameters = MacrophageParameters()
     background: BackgroundParameters = BackgroundParameters()
+    other_cells: tuple[AnyCells, ...] = Field((), description="cells of types that other packages add, in the marrow from the start")
     products: tuple[CarTParameters, ...] = Field(
         (CarTParameters(),), min_length=1, max_length=8, description="CAR T products, numbered from 1"
     )
@@ -105,7 +112,9 @@ class Scenario(Parameters):
         if self.body is None and self.treatments:
             message = "a closed block (body: null) takes none; mix CAR T cells in with effector_target_ratio"
             problems.append((("treatments",), message))
-        names = {item.name for item in catalogue(self.places, with_body=self.body is not None)}
+        problems.extend(self._problems_of_additions())
+        own = catalogue(self.places, with_body=self.body is not None, kinds=self.kinds)
+        names = {*(item.name for item in own), *OTHER_OBSERVABLES.names()}
         for index, treatment in enumerate(self.treatments):
             product, known = getattr(treatment, "product", 1), len(self.products)
             if product > known:
@@ -115,8 +124,10 @@ class Scenario(Parameters):
                 message = f"must not lie before the start of the run, day {start}, got day {day}; set start: {day} d"
                 problems.append((("treatments", index, "day"), message))
             if treatment.when is not None:
+                rule = parse_rule(treatment.when)
                 try:
-                    parse_rule(treatment.when).require_known(names)
+                    rule.require_known(names)
+                    OTHER_OBSERVABLES.get(rule.observable)
                 except ValueError as error:
                     problems.append((("treatments", index, "when"), str(error)))
         shares = sum(len(item.shares) for item in self.treatments if isinstance(item, CarTInfusion))
@@ -124,12 +135,36 @@ class Scenario(Parameters):
             problems.append((("treatments",), f"must have at most {MOST_SHARES} parts of infusions in all, got {shares}"))
         wanted = math.fsum(self.marrow_cells.shares().values())
         if wanted > 1 + 1e-9:
-            message = "blasts, B lineage, T cells, macrophages and CAR T cells (effector_target_ratio) of the start"
+            message = "blasts, B lineage, T cells, macrophages, CAR T cells (effector_target_ratio) and other cells of the start"
             problems.append((("marrow",), f"{message} must be at most 100 % of its cells, got {100 * wanted:.4g} %"))
         problems.extend(problems_of_size(self))
         if problems:
             raise located(problems)
         return self
+
+    def _problems_of_additions(self) -> Iterator[tuple[tuple[int | str, ...], str]]:
+        """Yield what is wrong with what other packages add, and where."""
+        types = [cells.kind.name for cells in self.other_cells]
+        for number, name in enumerate(types):
+            if name in types[:number]:
+                yield ("other_cells", number, TAG), f"{name!r} is listed twice"
+        for number, name in enumerate(self.record.also):
+            here, found = ("record", "also", number), OTHER_OBSERVABLES.get(name)
+            if name in self.record.also[:number]:
+                yield here, f"{name!r} is listed twice"
+            elif name in OBSERVABLES:
+                yield here, f"{name!r} is recorded in any case; name those that other packages add"
+            elif found is None:
+                known = OTHER_OBSERVABLES.names()
+                told = f"nearest: {nearest(name, known)!r}; known: {', '.join(known)}" if known else "no installed package adds any"
+                yield here, f"unknown observable {shown(name)}; {told}"
+            elif found.needs_body and self.body is None:
+                yield here, f"{name!r} makes no sense in a closed block (body: null)"
+
+    def _repr_html_(self) -> str:
+        """Show the scenario in a notebook."""
+        treatments = grid("Treatments", ("what", "when", "settings"), treatments_planned(self)) if self.treatments else ""
+        return table(self.name, [*([("about", self.description)] if self.description else []), *key_settings(self)]) + treatments
 
     @property
     def places(self) -> tuple[int, ...]:
@@ -137,6 +172,15 @@ class Scenario(Parameters):
         if self.body is None:
             return (MARROW,)
         return (MARROW, PERIPHERY) if self.csf is None else (MARROW, CSF, PERIPHERY)
+
+    @property
+    def kinds(self) -> tuple[CellType, ...]:
+        """Cell types of the run, in the order of their codes."""
+        return (*KINDS.own(), *sorted((cells.kind for cells in self.other_cells), key=lambda kind: kind.code))
+
+    def observables(self) -> Iterator[Observable]:
+        """Yield what is observed in the run."""
+        return catalogue(self.places, with_body=self.body is not None, kinds=self.kinds, also=self.record.also)
 
     @property
     def marrow_cells(self) -> MarrowCells:
@@ -150,6 +194,7 @@ class Scenario(Parameters):
             self.marrow.cellularity,
             self.products[0],
             self.effector_target_ratio,
+            self.other_cells,
         )
 
     def never_given(self) -> list[str]:

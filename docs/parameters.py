@@ -8,10 +8,11 @@ from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from abm.choices import TAG
 from abm.errors import range_text, spelled
 from abm.scenario import Scenario
 from abm.units import Parameters
-from abm.yamlfile.declarations import TAG, choices, expected, groups, is_optional, item_type, members, tags
+from abm.yamlfile.declarations import choices, expected, groups, is_optional, item_type, members, tags
 from abm.yamlfile.writing import declared_units, flow
 
 ROOT = "scenario"
@@ -138,10 +139,10 @@ def _type(annotation: Any, word: str = "") -> str:
 def _word(annotation: Any) -> str:
     if choices(annotation):
         return "choice"
-    kind = members(annotation)[0]
+    kind = next(iter(members(annotation)), dict)  # where only other packages have something to choose
     if get_origin(kind) is tuple:
         arguments = get_args(kind)
         count = "" if arguments[-1] is Ellipsis else f" of {len(arguments)}"
         return f"list{count} ({_word(arguments[0])}s)"
-    words = {float: "number", int: "whole number", bool: "true or false", str: "text"}
+    words = {float: "number", int: "whole number", bool: "true or false", str: "text", dict: "mapping"}
     return words[kind]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from abm.celltypes.blast import BLAST, CD19_NEGATIVE_BLAST, BlastParameters, end
 from abm.celltypes.car_t import CAR_T, CarTParameters
 from abm.celltypes.host_t import HOST_T, HostTParameters
 from abm.celltypes.macrophage import MACROPHAGE, MacrophageParameters
+from abm.celltypes.others import OtherCells
 from abm.celltypes.seeding import PlacementDraw, draw_product, draw_subsets, piece_weights
 from abm.state.columns import GUEST, Array
 from abm.state.kinds import SOLID, VOID
@@ -38,13 +40,15 @@ class MarrowCells:
     product: CarTParameters
     effectors: float
     """CAR T cells per CD19+ target in a closed block (E:T ratio)."""
+    others: tuple[OtherCells, ...] = ()
 
     def shares(self) -> dict[int, float]:
         """Return the share of each kind among the cells; the rest is background."""
         leukaemic = self.blasts.marrow_fraction
         # Resident macrophages stay where they are when leukaemia displaces the mobile cells.
         resident = min(self.macrophages.marrow_fraction, 1.0 - leukaemic)
-        normal = 1.0 - leukaemic - resident
+        others = {cells.kind.code: cells.marrow_fraction for cells in self.others}
+        normal = max(1.0 - leukaemic - resident - math.fsum(others.values()), 0.0)
         pre_b = self.b_lineage.pre_b_fraction * self.b_lineage.mature_pool
         shares = {
             BLAST.code: leukaemic,
@@ -54,7 +58,7 @@ class MarrowCells:
             HOST_T.code: normal * self.host_t.marrow_fraction * self.host_t.initial_pool,
         }
         shares[CAR_T.code] = self.effectors * (shares[BLAST.code] + shares[PRE_B.code])
-        return shares
+        return shares | others
 
 
 def fill_marrow(state: State, cells: MarrowCells) -> None:
@@ -93,6 +97,9 @@ def _add_normal(state: State, kind: int, sites: Array, cells: MarrowCells) -> No
             table.array(name)[rows] = values
     if kind == HOST_T.code:
         table.array("subset")[rows] = draw_subsets(state.draws, uids, cells.host_t.cd4_fraction)
+    for other in cells.others:
+        if kind == other.kind.code:
+            other.endow(state, rows)
 
 
 def _add_blasts(state: State, sites: Array, blasts: BlastParameters) -> None:

@@ -30,10 +30,12 @@ from abm.cli.branch import branch
 from abm.cli.check import check
 from abm.cli.compare import compare
 from abm.cli.diff import diff
+from abm.cli.doctor import doctor
 from abm.cli.export import export
 from abm.cli.info import info
 from abm.cli.new import new
 from abm.cli.play import play
+from abm.cli.report import report
 from abm.cli.rerun import rerun
 from abm.cli.resume import resume
 from abm.cli.run import run
@@ -48,12 +50,11 @@ INTERRUPTED = 130
 app = typer.Typer(
     name="abm",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for command in (run, resume, branch, rerun, play, compare, export, diff, info, check, validate, schema, new):
+for command in (run, resume, branch, rerun, play, compare, report, export, diff, info, check, validate, schema, new, doctor):
     app.command(command.name, epilog=command.examples)(command.function)
 app.add_typer(study)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from abm.cli.completing import TRAJECTORIES
 from abm.cli.options import Command, Overwrite, Quiet, Set, Threads
 
 _EXAMPLES = """\b
@@ -25,7 +26,7 @@ the number after the last one adds one.
 
 
 def _branch(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The trajectory to branch from.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The trajectory to branch from.", autocompletion=TRAJECTORIES)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The trajectory of the branch.")],
     at: Annotated[float, typer.Option(metavar="DAY", help="Day from which the changes hold.")],
     settings: Set = None,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from abm.cli.completing import YAML_FILES
 from abm.cli.options import Command, Quiet
 
 _EXAMPLES = """\b
@@ -19,7 +20,9 @@ Examples:
 
 
 def _calibrate(
-    calibration: Annotated[Path, typer.Argument(metavar="CALIBRATION", help="What is calibrated to what, a YAML file.")],
+    calibration: Annotated[
+        Path, typer.Argument(metavar="CALIBRATION", help="What is calibrated to what, a YAML file.", autocompletion=YAML_FILES)
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder of the calibration; it is made.")],
     where: Annotated[
         str,

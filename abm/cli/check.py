@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from abm.cli.completing import TRAJECTORIES
 from abm.cli.options import Command, Quiet
 from abm.errors import InputError
 
@@ -28,7 +29,9 @@ was written, 1 something is damaged, 2 a file is no trajectory.
 
 
 def _check(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Trajectories; they may still be growing.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Trajectories; they may still be growing.", autocompletion=TRAJECTORIES)
+    ],
     quiet: Quiet = False,
 ) -> None:
     """Tell whether trajectories are as they were written.

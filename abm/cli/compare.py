@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from abm.cli.completing import TRAJECTORIES
 from abm.cli.options import Command, Overwrite
 
 _TABLE = (120, 24)
@@ -22,7 +23,9 @@ Examples:
 
 
 def _compare(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Two trajectories or more; they may still be growing.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="Two trajectories or more; they may still be growing.", autocompletion=TRAJECTORIES)
+    ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="The .png, .pdf or .svg to write, of up to 6 runs; a table if not given."),

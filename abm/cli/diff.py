@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from abm.cli.completing import TRAJECTORIES
 from abm.cli.options import Command
 
 DIFFERENT = 1
@@ -25,8 +26,8 @@ there is a message on standard error), 2 bad input.
 
 
 def _diff(
-    first: Annotated[Path, typer.Argument(metavar="A", help="A trajectory; it may still be growing.")],
-    second: Annotated[Path, typer.Argument(metavar="B", help="The one to compare it with.")],
+    first: Annotated[Path, typer.Argument(metavar="A", help="A trajectory; it may still be growing.", autocompletion=TRAJECTORIES)],
+    second: Annotated[Path, typer.Argument(metavar="B", help="The one to compare it with.", autocompletion=TRAJECTORIES)],
     common: Annotated[
         bool, typer.Option("--common", help="Only what both recorded counts: neither scenarios nor a longer run.")
     ] = False,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from abm.cli.completing import COMPARTMENTS, FORMATS, TRAJECTORIES
 from abm.cli.options import Command, Overwrite, Quiet
 
 _EXAMPLES = """\b
@@ -21,12 +22,15 @@ Examples:
 
 
 def _export(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The trajectory; it may still be growing.")],
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="paraview, anndata, csv, parquet or ome-tiff.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The trajectory; it may still be growing.", autocompletion=TRAJECTORIES)],
+    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="paraview, anndata, csv, parquet or ome-tiff.", autocompletion=FORMATS)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The file to write; for paraview a folder.")],
     compartment: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Compartment, such as marrow; may be repeated. All if not given (ome-tiff: the first)."),
+        typer.Option(
+            metavar="NAME", help="Compartment, such as marrow; may be repeated. All if not given (ome-tiff: the first).",
+            autocompletion=COMPARTMENTS,
+        ),
     ] = None,
     day: Annotated[
         float | None, typer.Option(metavar="DAY", help="Day of the cells (anndata: the last if not given; csv, parquet).")

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from abm.cli.completing import TRAJECTORIES
 from abm.cli.options import Command
 
 _EXAMPLES = """\b
@@ -18,7 +19,7 @@ Examples:
 
 
 def _info(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The trajectory; it may still be growing.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The trajectory; it may still be growing.", autocompletion=TRAJECTORIES)],
 ) -> None:
     """Tell what a trajectory holds.
 

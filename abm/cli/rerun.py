@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from abm.cli.completing import TRAJECTORIES
 from abm.cli.options import Command, Overwrite, Quiet, Threads
 from abm.errors import RunError
 
@@ -26,7 +27,7 @@ Exit codes: 0 the same, 1 another result, 2 bad input.
 
 
 def _rerun(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The finished trajectory.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The finished trajectory.", autocompletion=TRAJECTORIES)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the new one goes.")],
     threads: Threads = None,
     overwrite: Overwrite = False,

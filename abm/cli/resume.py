@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from abm.cli.completing import TRAJECTORIES
 from abm.cli.options import Command, Quiet, Threads
 from abm.errors import InputError
 
@@ -24,7 +25,9 @@ of a run is kept every ten minutes, at SIGUSR1, and when it is ended.
 
 
 def _resume(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The trajectory of the run; it grows in place.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The trajectory of the run; it grows in place.", autocompletion=TRAJECTORIES)
+    ],
     until: Annotated[
         float | None, typer.Option(metavar="DAYS", help="Day to end at; that to which the run was to go if not given.")
     ] = None,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from abm.cli.completing import YAML_FILES
 from abm.cli.options import Command, Overwrite, Quiet, Set, Threads
 
 _EXAMPLES = """\b
@@ -24,7 +25,7 @@ keyboard, 143 by SIGTERM, 129 by a closed terminal.
 
 
 def _run(
-    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="The scenario, a YAML file.")],
+    scenario: Annotated[Path, typer.Argument(metavar="SCENARIO", help="The scenario, a YAML file.", autocompletion=YAML_FILES)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The trajectory to write (.h5).")],
     seed: Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed, in place of the scenario's.")] = None,
     threads: Threads = None,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from abm.cli.calibrate import calibrate
+from abm.cli.completing import YAML_FILES
 from abm.cli.options import Command, Overwrite, Quiet
 from abm.cli.study_analysis import commands as analyses
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from abm.study.folder import StudyFolder
     from abm.study.results import Study
 
-File = Annotated[Path, typer.Argument(metavar="STUDY", help="The study, a YAML file.")]
+File = Annotated[Path, typer.Argument(metavar="STUDY", help="The study, a YAML file.", autocompletion=YAML_FILES)]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder of the study.")]
 Where = Annotated[
     str,
@@ -148,7 +149,7 @@ def _retry_failed(folder: Folder, where: Where = "local", workers: Workers = Non
 
 
 def _export_slurm(
-    study: Annotated[Path, typer.Argument(metavar="STUDY", help="A study, a YAML file, or the folder of one.")],
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="A study, a YAML file, or the folder of one.", autocompletion=YAML_FILES)],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="The folder of the study; it is made.")
     ] = None,

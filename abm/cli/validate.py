@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from abm.cli.completing import YAML_FILES
 from abm.cli.options import Command, Set
 from abm.errors import InputError
 from abm.progress import duration_text
@@ -23,7 +24,7 @@ All that is wrong is told at once, one line each: file:line:column: path: what i
 
 
 def _validate(
-    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO", help="Scenarios, YAML files.")],
+    scenarios: Annotated[list[Path], typer.Argument(metavar="SCENARIO", help="Scenarios, YAML files.", autocompletion=YAML_FILES)],
     settings: Set = None,
 ) -> None:
     """Check scenarios, and tell the size of their runs.

@@ -17,6 +17,8 @@ VOID = 0
 SOLID = 31
 """Code of a site that no cell can enter: fat, bone, outside."""
 MAX_KIND = 30
+FIRST_OTHER = 16
+"""Codes from here on are for the cell types of other packages."""
 KIND_BITS = 0x1F
 """Part of a ``site_code`` that holds the kind."""
 BOUND_BIT = 0x20
@@ -45,7 +47,7 @@ class CellType:
     Parameters
     ----------
     code : int
-        1 to 30.
+        1 to 15; from 16 to 30 for one of another package.
     name : str
         Identifier in scenarios, observables and files, such as ``"car_t"``.
     label : str
@@ -98,6 +100,10 @@ class KindRegistry:
         """Forget a cell type, such as that of a test; nothing happens if it is not known."""
         if self._by_code.get(kind.code) == kind:
             del self._by_code[kind.code]
+
+    def own(self) -> tuple[CellType, ...]:
+        """Return the cell types of this package; those of others are part of a run only if its scenario has some."""
+        return tuple(kind for kind in self if kind.code < FIRST_OTHER)
 
     def __iter__(self):  # type: ignore[no-untyped-def]
         return iter(sorted(self._by_code.values(), key=lambda kind: kind.code))

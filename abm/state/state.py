@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from abm.state.columns import GUEST, LOCKED, NOWHERE, Array, MotileColumns, SessileColumns
-from abm.state.kinds import BOUND_BIT, GUESTS_BIT, KIND_BITS, KINDS, SOLID, VOID
+from abm.state.kinds import BOUND_BIT, GUESTS_BIT, KIND_BITS, KINDS, SOLID, VOID, CellType
 from abm.state.lattice import NO_OCCUPANT
 from abm.state.ledger import Entry, Ledger
 from abm.state.places import Place
@@ -29,6 +30,8 @@ class State:
         The seed's random draws.
     places : list of Place
         Compartments, in the order of their codes.
+    kinds : sequence of CellType, optional
+        Cell types of the run, in the order of their codes; those of this package if not given.
 
     Attributes
     ----------
@@ -49,8 +52,9 @@ class State:
         Identity of the next cell to be born.
     """
 
-    def __init__(self, draws: Draws, places: list[Place]) -> None:
+    def __init__(self, draws: Draws, places: list[Place], kinds: Sequence[CellType] | None = None) -> None:
         self.draws = draws
+        self.kinds = KINDS.own() if kinds is None else tuple(kinds)
         self.places = {place.code: place for place in places}
         self.tables = {"sessile": CellTable(SessileColumns), "motile": CellTable(MotileColumns)}
         self.ledger = Ledger()

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abm.errors import InputError, nearest, spelled
-from abm.observables import catalogue
 from abm.study.declaration import MorrisDesign, OneAtATimeDesign, SobolDesign
 from abm.study.design import POSITION
 from abm.study.factors import VariedParameter
@@ -38,7 +37,7 @@ def label_of(study: Study, output: str, *, log: bool = False) -> str:
     if output not in declared:
         raise InputError(f"{output!r} is not among the outputs of the study; nearest: {nearest(output, declared)!r}")
     base = study.folder.base.scenario
-    units = {item.name: item.unit for item in catalogue(base.places, with_body=base.body is not None)}
+    units = {item.name: item.unit for item in base.observables()}
     unit = unit_of(declared[output], units)
     label = output if unit == "1" else f"{output} [{unit}]"
     return f"log10 of {label}" if log else label

@@ -11,7 +11,6 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from abm.errors import InputError
 from abm.machine import MOST_THREADS
-from abm.observables import catalogue
 from abm.scenario import MAX_SEED, Scenario, ScenarioFile, read_scenario, scenario_from_text
 from abm.study.declaration import problems_of_paths, repeated_columns, unknown_observables
 from abm.study.factors import Problem, VariedParameter, problems_of, refusal, refusal_of
@@ -155,7 +154,7 @@ def settings_of(target: Target) -> list[str]:
 
 def output_unit(target: Target, scenario: Scenario) -> str:
     """Return the unit of a target's output."""
-    observables = {item.name: item.unit for item in catalogue(scenario.places, with_body=scenario.body is not None)}
+    observables = {item.name: item.unit for item in scenario.observables()}
     return unit_of(target.output, observables)
 
 

@@ -13,7 +13,6 @@ from pydantic import Field, ValidationInfo, model_validator
 from abm.clinic import ENDPOINTS
 from abm.errors import InputError, nearest
 from abm.machine import MOST_THREADS
-from abm.observables import catalogue
 from abm.scenario import MAX_SEED, Scenario, ScenarioFile, read_scenario
 from abm.study import sampling
 from abm.study.factors import NO_EFFECT, Problem, VariedParameter, base_position, problems_of, problems_of_listed
@@ -278,7 +277,7 @@ def repeated_columns(columns: Mapping[str, Sequence[str]], reserved: Iterable[st
 
 def unknown_observables(outputs: Mapping[tuple[int | str, ...], AnyOutput], scenario: Scenario) -> list[Problem]:
     """Return what is wrong with outputs, by where in the file they stand: observables that a scenario does not have or record."""
-    known = [item.name for item in catalogue(scenario.places, with_body=scenario.body is not None)]
+    known = [item.name for item in scenario.observables()]
     problems: list[Problem] = []
     for where, output in outputs.items():
         if not isinstance(output, str) and output.observable not in known:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from abm.execution import Terminated
+from abm.extensions import require_installed
 from abm.progress import Progress
 from abm.study.array import AGAIN
 from abm.study.folder import StudyFolder
@@ -32,7 +33,7 @@ def drive(folder: StudyFolder, where: str = "local", workers: int | None = None,
     Raises
     ------
     InputError
-        The cluster cannot be used.
+        The cluster cannot be used, or its workers would not know what the scenario uses.
     RunError
         The folder cannot be written; what is done is safe.
     KeyboardInterrupt, Terminated
@@ -43,6 +44,7 @@ def drive(folder: StudyFolder, where: str = "local", workers: int | None = None,
         return []
     if workers == 0:
         return _here(folder, quiet)
+    require_installed(folder.base.scenario)
     with study_packages():
         from abm.study.clusters import connected
         from abm.study.execution import Execution

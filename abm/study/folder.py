@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from abm.errors import InputError, RunError
+from abm.extensions import identities
 from abm.scenario import ScenarioFile, scenario_from_text
 from abm.study.declaration import StudyFile
 from abm.study.design import make_design, settings_of
@@ -236,12 +237,28 @@ class StudyFolder:
         until = None if self.study.until is None else from_base(self.study.until, "d")
         recorded = RECORDED[self.study.keep]
         values = settings_of(self.study, self.design, self.base.scenario)
-        decided = deciding(self.study, self.base.scenario)
         found = []
         for number, (varied, seed) in enumerate(zip(values, self.design["seed"].tolist(), strict=True)):
             settings = (*varied, f"seed={seed}", *recorded)
-            found.append(Run(number, key_of(decided, settings), settings, until))
+            found.append(Run(number, key_of(self._decided, settings), settings, until))
         return found
+
+    @cached_property
+    def _decided(self) -> str:
+        return deciding(self.study, self.base.scenario)
+
+    def require_same(self, run: Run) -> None:
+        """Refuse to do a run of whoever drives the study with other versions of the packages that it uses than there.
+
+        Raises
+        ------
+        InputError
+            They are others here.
+        """
+        if key_of(self._decided, run.settings) != run.key:
+            here = identities("\n".join((self.base.resolved, *run.settings)))
+            found = ", ".join(here) or "none"
+            raise InputError(f"{self.path}: run {run.number} uses other packages, or versions of them, than are found here: {found}")
 
     def scenario_of(self, run: Run) -> ScenarioFile:
         """Return the scenario of a run.

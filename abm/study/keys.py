@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+from abm.extensions import identities
 from abm.recording import RecordParameters
 from abm.scenario import Scenario, resolved_text
 from abm.study.declaration import StudyFile
@@ -18,7 +19,8 @@ LENGTH = 24
 def deciding(study: StudyFile, base: Scenario) -> str:
     """Return what decides the results of all runs of a study.
 
-    That is scenario, end and what is kept; but not names and descriptions, threads, or what is read from what is kept.
+    That is scenario, end, what is kept, and the versions of other packages that it uses; but not names and descriptions,
+    threads, or what is read from what is kept.
 
     Parameters
     ----------
@@ -30,10 +32,11 @@ def deciding(study: StudyFile, base: Scenario) -> str:
     if study.until is not None:
         without["duration"] = study.until
     if study.keep != "trajectories":
-        without["record"] = RecordParameters().model_copy(update={"observables": base.record.observables})
+        without["record"] = RecordParameters().model_copy(update={"observables": base.record.observables, "also": base.record.also})
     # of a run of which nothing is kept, no output can be read later
     outputs = sorted(definition_of(output) for output in study.outputs if study.keep == "nothing" and not isinstance(output, str))
-    return "\0".join((resolved_text(base.model_copy(update=without)), repr(study.until), study.keep, *outputs))
+    text = resolved_text(base.model_copy(update=without))
+    return "\0".join((text, repr(study.until), study.keep, *outputs, *identities(text)))
 
 
 def key_of(decided: str, settings: Sequence[str]) -> str:
@@ -46,4 +49,5 @@ def key_of(decided: str, settings: Sequence[str]) -> str:
     settings : sequence of str
         ``path=value`` each; their order decides nothing.
     """
-    return hashlib.sha256("\0".join((decided, *sorted(settings))).encode()).hexdigest()[:LENGTH]
+    added = identities("\n".join(settings))
+    return hashlib.sha256("\0".join((decided, *sorted(settings), *added)).encode()).hexdigest()[:LENGTH]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from abm.errors import InputError, RunError, nearest
+from abm.html import table as html_table
 from abm.study.design import POSITION
 from abm.study.folder import TABLE, TRAJECTORY, Run, StudyFolder
 from abm.study.outputs import column_of, definition_of
@@ -43,6 +44,16 @@ class Study:
     def __init__(self, folder: StudyFolder) -> None:
         self.folder = folder
         self.declaration = folder.study
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what the study asks, and how far it has come."""
+        declared = self.declaration
+        counts = ", ".join(f"{count} {status}" for status, count in self.counts().items() if count)
+        rows = [("folder", self.folder.path), *([("about", declared.description)] if declared.description else [])]
+        varied = ", ".join(parameter.column for parameter in declared.parameters)
+        rows += [("varied", varied or "nothing"), ("design", declared.design.type.replace("_", " "))]
+        rows += [("runs of each point", declared.replicates), ("runs", counts)]
+        return html_table(declared.name, [*rows, ("outputs", ", ".join(column_of(output) for output in declared.outputs))])
 
     @classmethod
     def open(cls, path: str | Path) -> Self:

@@ -10,8 +10,8 @@ from pathlib import Path
 import abm
 
 _OUTSIDE_THE_MODEL = {
-    *("cli", "export", "playback", "study", "trajectory", "yamlfile"),
-    *("errors.py", "execution.py", "machine.py", "progress.py", "provenance.py", "sizing.py"),
+    *("cli", "doctor", "export", "playback", "plots", "report", "study", "trajectory", "yamlfile"),
+    *("html.py", "settings.py", "errors.py", "execution.py", "machine.py", "progress.py", "provenance.py", "sizing.py"),
     *("checkpointing.py", "continuation.py", "branching.py"),
 }
 """Rooms that only start runs, keep them or look at them."""

@@ -68,7 +68,7 @@ def perform(folder: StudyFolder, run: Run, watch: Watcher | None = None) -> Outc
     Raises
     ------
     InputError
-        The study is run with another version of the code.
+        The study is run with another version of the code, or of another package that it uses.
     RunError
         Its folder cannot be written; the run keeps what there is of it.
     """
@@ -81,6 +81,7 @@ def perform(folder: StudyFolder, run: Run, watch: Watcher | None = None) -> Outc
 def _perform(folder: StudyFolder, run: Run, watch: Watcher | None) -> Outcome:
     start = time.perf_counter()
     folder.require_version()
+    folder.require_same(run)
     if folder.result_of(run) is not None:
         return Outcome(run.number, "there")
     work = folder.work_of(run)

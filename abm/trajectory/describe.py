@@ -45,6 +45,7 @@ def _origin(made: dict[str, Any]) -> str:
     git = made.get("git") or {}
     parts = [
         f"abm {software['abm']}" if "abm" in software else "",
+        *sorted({f"{one['package']} {one['version']}" for one in made.get("extensions", ())}),
         f"git {git['revision'][:10]}" + (" with changes" if git.get("changed") else "") if git.get("revision") else "",
         f"Python {made['python']}" if "python" in made else "",
         f"seed {made['seed']}" if "seed" in made else "",

@@ -33,6 +33,17 @@ PIECE_BYTES = 8 * 1024**2
 """Memory for one piece of a dataset that is read from end to end."""
 
 
+def library() -> str:
+    """Return the versions of h5py and of the HDF5 that it uses."""
+    return f"h5py {h5py.version.version}, HDF5 {h5py.version.hdf5_version}"
+
+
+def missing_filters() -> list[str]:
+    """Return which of the filters of trajectories this HDF5 lacks; none of them is a plugin."""
+    filters = {"gzip": h5py.h5z.FILTER_DEFLATE, "shuffle": h5py.h5z.FILTER_SHUFFLE, "fletcher32": h5py.h5z.FILTER_FLETCHER32}
+    return [name for name, code in filters.items() if not h5py.h5z.filter_avail(code)]
+
+
 class Spec(NamedTuple):
     """Element type of a dataset (None for text) and the shape of one row."""
 

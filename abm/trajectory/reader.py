@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abm.errors import InputError
+from abm.html import table
 from abm.trajectory.checkpoints import checkpoint_ticks
 from abm.trajectory.describe import describe
 from abm.trajectory.digest import digest
@@ -25,6 +26,8 @@ from abm.units import TICKS_PER_DAY
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from abm.plots import Plots
 
 
 class Trajectory:
@@ -58,6 +61,20 @@ class Trajectory:
         if self._closed:
             return f"Trajectory({str(self.path)!r}, closed)"
         return f"Trajectory({str(self.path)!r}, {self.status}, day {self.first_day:.4g} to {self.last_day:.4g})"
+
+    def _repr_html_(self) -> str:
+        """Show in a notebook what ``abm info`` tells."""
+        if self._closed:
+            return table(self.path.name, [("status", "closed")])
+        lines = (line.partition(":") for line in self.describe().splitlines())
+        return table(str(self.provenance.get("scenario", self.path.name)), [(name, text.strip()) for name, _, text in lines])
+
+    @property
+    def plot(self) -> Plots:
+        """The figures of the run: ``trajectory.plot.car_t()`` returns matplotlib axes."""
+        from abm.plots import Plots  # on first use: matplotlib is not needed to read a trajectory
+
+        return Plots(self)
 
     @property
     def header(self) -> Header:

@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Treatments: one file each, and the schedule that gives them.
 
-This file is the index: a new treatment is one import and one entry of :data:`TREATMENTS`.
+This file is the index: a new treatment is one import and one entry of :data:`TREATMENTS`. Other packages
+add theirs through :data:`OTHERS`.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Union
+from typing import Annotated, Any
 
-from pydantic import Field
-
+from abm.choices import Choice, tag_of
+from abm.openings import Opening
 from abm.treatments.corticosteroid import Corticosteroid
 from abm.treatments.etanercept import Etanercept
 from abm.treatments.infusion import CarTInfusion
@@ -25,9 +26,14 @@ TREATMENTS: tuple[type[Treatment], ...] = (
     Etanercept,
     Corticosteroid,
 )
-"""Every treatment that a scenario can name."""
+"""Every treatment of this package that a scenario can name."""
 
-AnyTreatment: Any = Annotated[Union[TREATMENTS], Field(discriminator="type")]  # noqa: UP007
+OTHERS: Opening[type[Treatment]] = Opening(
+    "abm.treatments", "treatment", lambda: [tag_of(item, Treatment) for item in TREATMENTS], lambda thing: tag_of(thing, Treatment)
+)
+"""Those that other packages add."""
+
+AnyTreatment: Any = Annotated[Treatment, Choice(TREATMENTS, OTHERS)]
 """Type of one entry of a scenario's list of treatments, told apart by ``type``."""
 
-__all__ = ["EFFECTS", "TREATMENTS", "AnyTreatment", "Treatment", "TreatmentSchedule"]
+__all__ = ["EFFECTS", "OTHERS", "TREATMENTS", "AnyTreatment", "Treatment", "TreatmentSchedule"]

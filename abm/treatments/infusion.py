@@ -19,14 +19,13 @@ from abm.state.places import PERIPHERY
 from abm.state.state import State
 from abm.streams import Stream
 from abm.treatments.thinning import thin
-from abm.treatments.treatment import Treatment, drug_key
+from abm.treatments.treatment import Treatment, draw_number, drug_key
 from abm.units import TICKS_PER_HOUR, TICKS_PER_MINUTE, located, quantity
 
 ACT_TICKS = 10 * TICKS_PER_MINUTE
 DRAW_DUE = 3
 """Draw number in the stream of products, beside those of :func:`draw_product`."""
 DRAW_LOSS = 8
-DRAWS_PER_TREATMENT = 16
 MOST_SHARES = 255
 """Shares that the column ``infusion`` can tell apart."""
 
@@ -143,7 +142,7 @@ class CarTInfusion(Treatment):
             infusions[rows] = 0
             return
         survival = (1.0 - self.early_loss) ** (min(ACT_TICKS, left) / last)
-        thin(state, "motile", rows, survival, Entry.DIED, index * DRAWS_PER_TREATMENT + DRAW_LOSS, whole=False)
+        thin(state, "motile", rows, survival, Entry.DIED, draw_number(index, DRAW_LOSS), whole=False)
 
     def _number(self, state: State, index: int, share: int) -> int:
         """Return the number by which the cells of a share are known, counted over all infusions of the run."""

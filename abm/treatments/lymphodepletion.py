@@ -17,10 +17,8 @@ from abm.state.ledger import Entry
 from abm.state.places import CSF
 from abm.state.state import State
 from abm.treatments.thinning import thin
-from abm.treatments.treatment import Treatment, scale_effect
+from abm.treatments.treatment import Treatment, draw_number, scale_effect
 from abm.units import TICKS_PER_HOUR, OneLine, from_base, quantity
-
-DRAWS_PER_TREATMENT = 16
 
 
 class Lymphodepletion(Treatment):
@@ -88,4 +86,4 @@ class Lymphodepletion(Treatment):
                 table = state.tables[table_name]
                 chosen = np.isin(table.array("kind"), [kind.code for kind in kinds]) & (table.array("compartment") != CSF)
                 rows = np.flatnonzero(chosen)
-                thin(state, table_name, rows, survival ** (1.0 / steps), Entry.DRUG_KILLED, index * DRAWS_PER_TREATMENT)
+                thin(state, table_name, rows, survival ** (1.0 / steps), Entry.DRUG_KILLED, draw_number(index, 0))

@@ -5,9 +5,10 @@ A treatment is a group of parameters with a ``type`` that names it in scenarios.
 ``day`` or at the first time that the rule ``when`` holds. Then :class:`~abm.treatments.schedule.TreatmentSchedule`
 calls :meth:`Treatment.begin` once and :meth:`Treatment.act` every ten minutes from that moment on.
 
-To add one: write a subclass in a file of its own and add it to the index, :mod:`abm.treatments`. Nothing
-else has to know it. It keeps no state of its own: what must survive a checkpoint stands in ``state.body``
-under names that begin with :func:`drug_key` of its index.
+To add one: write a subclass in a file of its own and add it to the index, :mod:`abm.treatments`, or, from
+another package, declare an entry point (:mod:`abm.extensions`). Nothing else has to know it. It keeps no
+state of its own: what must survive a checkpoint stands in ``state.body`` under names that begin with
+:func:`drug_key` of its index.
 """
 
 from __future__ import annotations
@@ -102,6 +103,14 @@ class Treatment(Parameters):
         since : int
             Time since it was given [ticks of 15 s].
         """
+
+
+DRAWS_PER_TREATMENT = 16
+
+
+def draw_number(index: int, number: int) -> int:
+    """Return the draw number, in the stream of treatments, of one of the 16 draws that a treatment may make for a cell at a tick."""
+    return index * DRAWS_PER_TREATMENT + number
 
 
 def drug_key(index: int, name: str) -> str:

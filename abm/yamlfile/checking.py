@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from abm.choices import TAG
 from abm.errors import nearest, shown
 from abm.units import Parameters
 from abm.yamlfile.declarations import (
     EXTENDS,
-    TAG,
     choices,
     expected,
     field_extra,

@@ -10,13 +10,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from abm.choices import TAG, Choice
 from abm.errors import range_text
 from abm.units import Parameters
 
 EXTENDS = "extends"
 """The key, at the top of a file only, that names the file whose values hold where this one gives none."""
-TAG = "type"
-"""The key that tells apart the members of a union of parameter groups."""
 
 
 def members(annotation: Any) -> list[Any]:
@@ -28,7 +27,9 @@ def _annotated_members(annotation: Any, metadata: tuple[Any, ...] = ()) -> Itera
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *more = get_args(annotation)
-        yield from _annotated_members(inner, (*metadata, *more))
+        choice = next((one for one in more if isinstance(one, Choice)), None)
+        for one in (inner,) if choice is None else choice.groups():
+            yield from _annotated_members(one, (*metadata, *more))
     elif origin in (Union, types.UnionType):
         for argument in get_args(annotation):
             yield from _annotated_members(argument, metadata)

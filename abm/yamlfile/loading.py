@@ -14,9 +14,10 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
+from abm.choices import TAG
 from abm.units import Parameters
 from abm.yamlfile.checking import Spot, translate, unknown_key
-from abm.yamlfile.declarations import EXTENDS, TAG
+from abm.yamlfile.declarations import EXTENDS
 from abm.yamlfile.document import Node, parse, read_nodes, root_of
 from abm.yamlfile.files import why_no_file
 from abm.yamlfile.problems import Position, Problem, Steps, report

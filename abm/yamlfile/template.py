@@ -8,10 +8,10 @@ from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from abm.choices import TAG
 from abm.errors import range_text
 from abm.units import Parameters
 from abm.yamlfile.declarations import (
-    TAG,
     choices,
     expected,
     field_extra,

@@ -25,7 +25,7 @@ from tests.small_scenarios import small
 
 PAGES = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 QUICKSTART = ROOT / "scenarios" / "quickstart.yaml"
-TRAJECTORIES = {"file_format.md": "run.h5", "export.md": "my.h5", "faults.md": "my.h5", "movies.md": "my.h5"}
+TRAJECTORIES = {"file_format.md": "run.h5", **dict.fromkeys(("export.md", "faults.md", "movies.md", "player.md"), "my.h5")}
 """Pages that read a run, and the name they have for it."""
 READERS: dict[str, Callable[[Path], Any]] = {"study": read_study, "calibration": read_calibration, "cluster": read_site}
 """What reads a file that begins with a key; any other is a scenario."""
@@ -58,7 +58,7 @@ def try_console(fence: Fence) -> None:
 
 def try_python(fence: Fence, page: str, names: dict[str, Any]) -> None:
     if ">>>" not in fence.text:
-        exec(compile(fence.text, page, "exec"), names)  # an example without output: a script
+        exec(compile(fence.text, page, "exec", dont_inherit=True), names)  # an example without output: a script
         return
     example = doctest.DocTestParser().get_doctest(fence.text, names, page, page, fence.line)
     told: list[str] = []

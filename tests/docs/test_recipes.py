@@ -20,7 +20,7 @@ from tests.docs.markdown import ENVIRONMENT, ROOT, Fence, fences
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 RECIPES = {match[1]: match[2] for match in re.finditer(r"^## Recipe \d: an? ([\w ]+)\n(.*?)(?=^## |\Z)", TEXT, re.DOTALL | re.MULTILINE)}
 COPIED = (
-    *("abm", "benchmarks", "docs", "packaging", "scenarios", "studies", "tests"),
+    *("abm", "benchmarks", "docs", "examples", "notebooks", "packaging", "scenarios", "studies", "tests"),
     *("pyproject.toml", "setup.py", "README.md", "ARCHITECTURE.md", "LICENSE"),
 )
 BUILT = ("variant", "cython", "lib.*")

@@ -91,7 +91,7 @@ def test_version(tmp_path: Path) -> None:
         (["run", "x.yaml", "-o", "x.h5", "--replicates", "0"], "Invalid value for '--replicates'"),
         (["run", "x.yaml", "-o", "x.h5", "--until", "-1"], "Invalid value for '--until'"),
         (["validate"], "Missing argument"),
-        (["play", "x.h5"], "Missing option '--output'"),
+        (["play", "x.h5"], "x.h5: no such file"),
         (["schema", "--all"], "--all"),
     ],
 )

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from abm.errors import InputError
-from abm.machine import free_memory, require_disk, size_text
+from abm.machine import free_memory, processors, require_disk, size_text
 
 
 class Usage(NamedTuple):
@@ -68,6 +69,23 @@ class TestFreeMemory:
     def test_more_in_use_than_allowed_leaves_nothing(self, tmp_path: Path) -> None:
         group = {"sys__fs__cgroup__memory.max": "500", "sys__fs__cgroup__memory.current": "900"}
         assert free_memory(system(tmp_path, **group)) == 0
+
+
+class TestProcessors:
+    def test_of_this_machine(self) -> None:
+        assert 0 < processors() <= (os.cpu_count() or 1)
+
+    def test_what_a_container_grants(self, tmp_path: Path) -> None:
+        assert processors(system(tmp_path, **{"sys__fs__cgroup__cpu.max": "50000 100000\n"})) == 0.5
+
+    def test_without_a_limit(self, tmp_path: Path) -> None:
+        assert processors(system(tmp_path, **{"sys__fs__cgroup__cpu.max": "max 100000\n"})) == processors()
+
+    def test_of_the_first_version_of_control_groups(self, tmp_path: Path) -> None:
+        limits = {"sys__fs__cgroup__cpu__job__cpu.cfs_quota_us": "25000", "sys__fs__cgroup__cpu__job__cpu.cfs_period_us": "100000"}
+        assert processors(system(tmp_path, proc__self__cgroup="5:cpu,cpuacct:/job\n4:memory:/x\n", **limits)) == 0.25
+        limits["sys__fs__cgroup__cpu__job__cpu.cfs_quota_us"] = "-1"  # none
+        assert processors(system(tmp_path, **limits)) == processors()
 
 
 class TestDisk:

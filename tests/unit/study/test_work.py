@@ -21,6 +21,7 @@ from abm.model import TherapyModel
 from abm.study import Study, StudyFolder, drive
 from abm.study.driving import drive_slice
 from abm.study.folder import TRAJECTORY
+from abm.study.keys import deciding, key_of
 from abm.study.serial import Ending, Stopped, ended_by_signals, slice_of, tally, work_through
 from abm.study.work import Outcome, perform
 from abm.trajectory import Trajectory
@@ -142,7 +143,9 @@ def test_the_lock_of_a_long_run_is_kept_alive(tmp_path: Path, monkeypatch: pytes
 
 def test_a_run_that_fails_is_a_result_and_the_rest_goes_on(tmp_path: Path) -> None:
     folder = laid_out(tmp_path, "parameters:\n  - {path: 'treatments[0].day', name: day, values: [0, 0.1]}\n" + ONE)
-    folder.runs[0] = folder.runs[0]._replace(settings=(*folder.runs[0].settings, "treatments[0].product=2"))
+    settings = (*folder.runs[0].settings, "treatments[0].product=2")
+    key = key_of(deciding(folder.study, folder.base.scenario), settings)
+    folder.runs[0] = folder.runs[0]._replace(settings=settings, key=key)
     done = drive(folder, workers=0, quiet=True)
     assert [outcome.status for outcome in done] == ["failed", "finished"]
     assert "treatments[0].product=2: must be at most 1" in done[0].error
