@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 # linters call their helpers by name
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: build demo test verify bench lint docs site faults export-test cluster-test debug-test sanitize-test builds-test wheel coverage
+.PHONY: build demo test verify bench lint docs site faults export-test cluster-test browser-test debug-test sanitize-test builds-test wheel coverage
 
 # Installed in place: edits count at once.
 $(INSTALLED): pyproject.toml setup.py
@@ -67,6 +67,13 @@ cluster-test: build
 	$(BIN)/python -m tests.cluster.slurm_box install || \
 		{ echo "cluster-test: no SLURM: THE CLUSTER TESTS DID NOT RUN" >&2; exit 1; }
 	$(BIN)/python -m pytest tests/cluster -m cluster
+
+# The player in a real Chromium, which apt installs if it is missing (Debian, Ubuntu; needs root for that, and for nothing else).
+browser-test: build
+	$(BIN)/python -m pip install --quiet --editable '.[browser-test]'
+	$(BIN)/python -m tests.browser.chromium install || \
+		{ echo "browser-test: no Chromium: THE BROWSER TESTS DID NOT RUN" >&2; exit 1; }
+	$(BIN)/python -m pytest tests/browser -m browser
 
 # What exercises the kernels, in a build with bounds checks and in one with the address and undefined-behaviour
 # sanitizers (of gcc). Each is made in a copy under build/, so that the build in place stays as it is.
