@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 SMALLEST = (480, 270)
 """Width and height below which the words can no longer be read [px]."""
+LARGEST = 8192
+"""Pixels to a side that common decoders play."""
 _CAPTION_SHARE = 0.03
 """Share of a run for which the caption of a treatment stays."""
 _CURSOR = np.array([90, 90, 90], dtype=np.uint8)
@@ -64,6 +66,8 @@ class FrameComposer:
         if width < SMALLEST[0] or height < SMALLEST[1]:
             least = f"{SMALLEST[0]}x{SMALLEST[1]}"
             raise InputError(f"a frame of {width}x{height} pixels is too small to read; at least {least}")
+        if max(width, height) > LARGEST:
+            raise InputError(f"a frame of {width}x{height} pixels is too large; at most {LARGEST} to a side")
         names = compartments_shown(trajectory, compartments)
         self._views = {name: trajectory.views(name) for name in names}
         self._days = {name: np.asarray(views.days, dtype=float) for name, views in self._views.items()}

@@ -29,6 +29,8 @@ _SHORTEST, _LONGEST = 20.0, 40.0
 _PALETTE_FRAMES = 24
 """Frames from which the 256 colours of a GIF are chosen."""
 _MOST_FPS = 120.0
+_MOST_SECONDS = 3600.0
+"""Of a movie [s]."""
 
 
 class Progress(Protocol):
@@ -90,8 +92,8 @@ def render_movie(
     suffix = check_suffix(path, MOVIE_SUFFIXES)
     if not 0 < fps <= _MOST_FPS:
         raise InputError(f"fps must be above 0 and at most {_MOST_FPS:g}, got {fps!r}")
-    if seconds is not None and not 0 < seconds < float("inf"):
-        raise InputError(f"seconds must be above 0, got {seconds!r}")
+    if seconds is not None and not 0 < seconds <= _MOST_SECONDS:
+        raise InputError(f"seconds must be above 0 and at most {_MOST_SECONDS:g}, got {seconds!r}")
     if width % 2 or height % 2:
         raise InputError(f"width and height must be even for a movie that plays everywhere, got {width}x{height}")
     composer = FrameComposer(trajectory, width=width, height=height, compartments=compartments, title=title)

@@ -23,7 +23,7 @@ def check_suffix(path: str | Path, allowed: Sequence[str]) -> str:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in allowed:
-        names = ", ".join(allowed)
+        names = ", ".join(ending or "none, for a folder" for ending in allowed)
         raise InputError(f"{path}: cannot write a file that ends in {suffix!r}; allowed: {names}")
     return suffix
 

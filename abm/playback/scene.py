@@ -201,13 +201,15 @@ class Stage:
         """Write the title of a picture, its scale bar, and a hair line around it."""
         top, left = place.top / self.scale, place.left / self.scale
         high, wide = (side / self.scale for side in place.extent)
-        self._words(left, top - 7.0, place.picture.title, 10.5, weight="bold")
+        beside = [other.left / self.scale - _GAP for other in self.places if other.top == place.top and other.left > place.left]
+        title = shorten(place.picture.title, 10.5, min(beside, default=_MARGIN + self._left_width) - left, "bold")
+        self._words(left, top - 7.0, title, 10.5, weight="bold")
         self._box(left - 1.0, top - 1.0, wide + 2.0, high + 2.0, edge="#9a9a9a")
         before = self.places[: self.places.index(place)]
         if any(other.picture.compartment == place.picture.compartment for other in before):
             return  # pictures of one compartment stand side by side at one scale; one bar serves both
         um_per_px = place.picture.site_um / (place.factor / self.scale)
-        room = wide - text_width(place.picture.title, 10.5, "bold") - text_width("100 µm", 9.5) - 24.0
+        room = wide - text_width(title, 10.5, "bold") - text_width("100 µm", 9.5) - 24.0
         fitting = [bar for bar in _BAR_LENGTHS if 12.0 <= bar / um_per_px <= min(room, 0.3 * wide)]
         if fitting:
             bar, right = fitting[-1] / um_per_px, left + wide

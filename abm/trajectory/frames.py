@@ -275,4 +275,7 @@ class CellFrame:
         """Return all columns as a pandas DataFrame, indexed by uid."""
         import pandas
 
-        return pandas.DataFrame({name: self[name] for name in self.keys()}).set_index("uid")
+        columns = {name: self[name] for name in self.keys()}
+        # pandas cannot print or sort half floats without warnings
+        single = {name: values.astype(np.float32) for name, values in columns.items() if values.dtype == np.float16}
+        return pandas.DataFrame(columns | single).set_index("uid")

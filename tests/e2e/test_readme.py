@@ -16,11 +16,13 @@ from abm.cli.branch import branch
 from abm.cli.check import check
 from abm.cli.compare import compare
 from abm.cli.diff import diff
+from abm.cli.doctor import doctor
 from abm.cli.export import export
 from abm.cli.info import info
 from abm.cli.new import new
 from abm.cli.options import Command
 from abm.cli.play import play
+from abm.cli.report import report
 from abm.cli.rerun import rerun
 from abm.cli.resume import resume
 from abm.cli.run import run
@@ -32,7 +34,7 @@ from tests.small_scenarios import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-HELPS = [branch, check, compare, diff, export, info, new, play, rerun, resume, run, schema, validate]
+HELPS = [branch, check, compare, diff, doctor, export, info, new, play, report, rerun, resume, run, schema, validate]
 
 
 def blocks(language: str) -> list[str]:
