@@ -268,6 +268,13 @@ def blasts_csf(snapshot: Snapshot) -> float:
     return _per_csf(snapshot, LEUKAEMIA)
 
 
+@observable("1")
+def crs_grade(snapshot: Snapshot) -> float:
+    """Highest grade of cytokine release syndrome within the last hour."""
+    grades = snapshot.state.body.get("crs_grades_of_the_hour")
+    return 0.0 if grades is None else float(grades.max())
+
+
 @observable("1/d")
 def neurotoxicity_hazard(snapshot: Snapshot) -> float:
     """Hazard of neurotoxicity; not a number without CSF."""
@@ -293,7 +300,6 @@ _BODY_VARIABLES = (
     _body_variable("ferritin", "1", "ferritin, relative to normal"),
     _body_variable("ldh", "1", "lactate dehydrogenase, relative to normal"),
     _body_variable("crs_signal", "pg/mL", "IL-6 signal that drives cytokine release syndrome"),
-    _body_variable("crs_grade", "1", "grade of cytokine release syndrome"),
     _body_variable("il6r_occupancy", "1", "IL-6 receptors blocked by tocilizumab"),
 )
 

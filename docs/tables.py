@@ -61,6 +61,7 @@ BODY = {
     "ldh": ("1", "lactate dehydrogenase, relative to normal"),
     "crs_signal": ("pg/mL", "IL-6 signal that drives cytokine release syndrome"),
     "crs_grade": ("1", "grade of cytokine release syndrome"),
+    "crs_grades_of_the_hour": ("1", "that of each ten minutes of the last hour"),
     "crs_hours_above": ("h", "time since which the signal is above each threshold"),
     "neurotoxicity": ("1", "1 during an episode of neurotoxicity, else 0"),
     "neurotoxicity_hazard": ("1/h", "its hazard"),

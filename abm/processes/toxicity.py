@@ -29,7 +29,8 @@ class Toxicity:
     The signal is X = susceptibility · IL-6 · (1 - receptor occupancy), with the patient's susceptibility (1 is
     the median). A clock per threshold runs while X is at or above it and is set back to zero as soon as X is
     below; the grade is the highest whose clock has reached ``sustained``. So a grade is reached late and ends
-    at once, and a dip below a threshold starts its 12 h anew.
+    at once, and a dip below a threshold starts its 12 h anew. The grades of the last hour are kept for whoever looks
+    once an hour: one that is ended by the drug that it called for lasts ten minutes, but the patient has had it.
 
     Parameters
     ----------
@@ -63,6 +64,8 @@ class Toxicity:
             state.events.append((state.tick, "crs_grade", {"grade": grade, "before": before}))
         write(state, "crs_signal", signal)
         write(state, "crs_grade", float(grade))
+        hour = state.body.setdefault("crs_grades_of_the_hour", np.zeros(TICKS_PER_HOUR // self.period))
+        hour[:] = [*hour[1:], grade]
 
 
 def _signal(state: State) -> float:

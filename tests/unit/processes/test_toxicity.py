@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from abm.observables import Snapshot, crs_grade
 from abm.playback import courses
 from abm.processes.toxicity import CRS_THRESHOLDS, Toxicity, ToxicityParameters
 from abm.state.state import State
@@ -71,6 +72,17 @@ def test_a_dip_starts_the_hours_anew_and_a_fall_ends_the_grade_at_once() -> None
         ("crs_grade", 2, 1),
         ("crs_grade", 1, 0),
     ]
+
+
+def test_who_looks_once_an_hour_sees_a_grade_of_ten_minutes() -> None:
+    state, process = patient(100.0), Toxicity(ToxicityParameters(sustained=0.0))
+    assert crs_grade.value(Snapshot(state, np.zeros((32, 3), np.int64))) == 0
+    seen = []
+    for minute in range(0, 120, 10):
+        state.body["il6"][0] = 300.0 if minute == 10 else 1.0
+        process.run(state)
+        seen.append(crs_grade.value(Snapshot(state, np.zeros((32, 3), np.int64))))
+    assert seen == [0] + [3] * 6 + [0] * 5
 
 
 def test_without_delay_the_grade_is_that_of_the_moment() -> None:
