@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pages of this folder as a site, and the interface from the docstrings: ``make site``. Needs no network."""
 
+from docutils import nodes
+from sphinx.application import Sphinx
+
 import abm
 
 project = "abm"
@@ -24,3 +27,13 @@ highlight_language = "text"
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
+
+
+def setup(app: Sphinx) -> None:
+    """Show links to folders of the repository, which are no pages, as words."""
+    app.connect("doctree-resolved", _without_folders)
+
+
+def _without_folders(app: Sphinx, tree: nodes.document, page: str) -> None:
+    for link in [found for found in tree.findall(nodes.reference) if found.get("refuri", "").startswith("#../")]:
+        link.replace_self(link.children)

@@ -54,6 +54,7 @@ def _compare(
     refuse_existing(output, files, overwrite=overwrite)
     with open_runs(files, labels) as runs:
         plot_comparison(runs, output)
+    typer.echo(f"wrote {output}")
 
 
 compare = Command("compare", _compare, _EXAMPLES)

@@ -44,7 +44,7 @@ def _export(
     """Write a trajectory for other programs.
 
     ParaView, AnnData (scanpy, squidpy), CSV, Parquet or OME-TIFF (Fiji, napari). All but csv and paraview
-    need packages of their own: pip install 'abm[export]'
+    need packages of their own: pip install '.[export]'
     """
     from abm import export as exports
     from abm.progress import Progress

@@ -63,6 +63,8 @@ def _play(
     _refuse_what_does_not_go_together(output, html, megabytes, compare, port, no_browser, options)
     if output is not None:
         _make_movie(file, output, overwrite=overwrite, quiet=quiet, options=options)
+        if not quiet:
+            typer.echo(f"wrote {output}")
         return
     from abm.playback import player
 

@@ -24,7 +24,8 @@ def package(name: str, to: str) -> Any:
     except ImportError:
         top = name.partition(".")[0]
         raise InputError(
-            f"the format {to!r} needs the package {top!r}, which is not installed here: pip install 'abm[export]'"
+            f"the format {to!r} needs the package {top!r}, which is not installed here: "
+            "in the folder of abm's source, pip install '.[export]'"
         ) from None
 
 

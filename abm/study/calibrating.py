@@ -50,7 +50,7 @@ def calibrate(
         from abm.study import smc
     except ModuleNotFoundError as error:
         words = f"a calibration needs the package {error.name!r}, which is not installed here"
-        raise InputError(f"{words}: pip install 'abm[calibration]'") from None
+        raise InputError(f"{words}: in the folder of abm's source, pip install '.[calibration]'") from None
     file = folder.file
     total = file.population_size * file.generations
     with folder.held() as beat, _simulators(folder, where, workers, performer) as simulators_of, ended_by_signals() as ending:

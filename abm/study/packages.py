@@ -26,4 +26,5 @@ def study_packages() -> Iterator[None]:
         top = (error.name or "").partition(".")[0]
         if top not in _EXTRA:
             raise
-        raise InputError(f"parameter studies need the package {top!r}, which is not installed here: pip install 'abm[study]'") from None
+        how = "in the folder of abm's source, pip install '.[study]'"
+        raise InputError(f"parameter studies need the package {top!r}, which is not installed here: {how}") from None

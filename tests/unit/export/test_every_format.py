@@ -139,7 +139,7 @@ class TestWhatIsRefused:
         self, run: Trajectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: str, package: str
     ) -> None:
         monkeypatch.setitem(sys.modules, package, None)  # what Python takes for: cannot be imported
-        with pytest.raises(InputError, match=rf"'{to}' needs the package '{package}', .*: pip install 'abm\[export\]'"):
+        with pytest.raises(InputError, match=rf"'{to}' needs the package '{package}', .*: .*pip install '\.\[export\]'"):
             export(run.path, tmp_path / OUTPUTS[to], to)
         assert names(tmp_path) == []
 
