@@ -9,11 +9,12 @@ appear in rules, and in the trajectories of scenarios that name them in ``record
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from abm.celltypes import BLAST, CAR_T, CD19_NEGATIVE_BLAST, HOST_T, MATURE_B, PRE_B
-from abm.errors import InputError, nearest
+from abm.errors import InputError, nearest, shown
 from abm.openings import Opening
 from abm.state.columns import Array
 from abm.state.kinds import KINDS, CellType
@@ -155,13 +156,21 @@ def observe(name: str, state: State) -> float:
     known = {item.name: item for item in available(state, [name] if name in OTHERS.names() else [])}
     if name not in known:
         raise InputError(f"unknown observable {name!r}; nearest: {nearest(name, [*known, *OTHERS.names()])!r}")
-    return float(known[name].value(Snapshot.of(state)))
+    return _number(known[name], Snapshot.of(state))
 
 
 def observe_all(state: State, also: Iterable[str] = ()) -> dict[str, float]:
     """Return all observables of a state, and those of other packages that are named, by name."""
     snapshot = Snapshot.of(state)
-    return {item.name: float(item.value(snapshot)) for item in available(state, also)}
+    return {item.name: _number(item, snapshot) for item in available(state, also)}
+
+
+def _number(item: Observable, snapshot: Snapshot) -> float:
+    found: Any = item.value(snapshot)
+    if not isinstance(found, str | bytes):
+        with suppress(TypeError, ValueError):  # such as None, a list, an array of several
+            return float(found)
+    raise InputError(f"observable {item.name!r} of {OTHERS.origin(item.name) or 'abm'}: must return a number, got {shown(found)}")
 
 
 def _other(name: str) -> Observable:

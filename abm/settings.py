@@ -47,7 +47,7 @@ def key_settings(scenario: Scenario) -> list[Row]:
         rows.append((f"product {number}", f"{words}; up to {spelled(product.division_budget)} divisions"))
     sites = " × ".join(str(length) for length in scenario.marrow.shape)
     rows.append(("marrow simulated", f"{sites} sites of {_said(scenario.marrow, 'spacing')}"))
-    rows.append(("days", f"{spelled(from_base(scenario.start, 'd'))} to {spelled(from_base(scenario.duration, 'd'))}"))
+    rows.append(("days", " to ".join(spelled(round(from_base(hours, "d"), 4)) for hours in (scenario.start, scenario.duration))))
     return rows
 
 

@@ -30,11 +30,17 @@ def _schema(
 ) -> None:
     """Write the JSON Schema of scenarios, for editors.
 
-    It holds every parameter with its unit, range, default and source.
+    It holds every parameter with its unit, range, default and source. What other packages add and cannot be loaded is
+    left out, and told on standard error.
     """
+    from abm.celltypes import OTHERS as CELL_TYPES
     from abm.scenario import Scenario
+    from abm.treatments import OTHERS as TREATMENTS
     from abm.yamlfile import json_schema
 
+    for opening in (TREATMENTS, CELL_TYPES):
+        for problem in opening.load_all():
+            typer.echo(f"left out: {problem}", err=True)
     text = json.dumps(json_schema(Scenario), indent=2, ensure_ascii=False)
     if output is None:
         typer.echo(text)

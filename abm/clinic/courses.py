@@ -85,6 +85,45 @@ def stretches(days: Values, holds: NDArray[np.bool_], *, lasting: float = LASTIN
     return [(first, last) for first, last in joined if last - first >= lasting]
 
 
+def goes_on(days: Values, holds: NDArray[np.bool_], spans: list[tuple[float, float]]) -> bool:
+    """Tell whether the last of the stretches had not ended when the course did.
+
+    Parameters
+    ----------
+    days : ndarray of float64, shape (n,)
+        Ascending [d].
+    holds : ndarray of bool, shape (n,)
+    spans : list of (float, float)
+        As :func:`stretches` found them.
+    """
+    return bool(spans) and bool(holds[-1]) and spans[-1][1] == float(days[-1])
+
+
+def recovery(days: Values, values: Values, limit: float) -> float | None:
+    """Return the day on which the last stretch below a limit ended; None where there was none, or it had not ended.
+
+    Parameters
+    ----------
+    days, values : ndarray of float64, shape (n,)
+        [d] and any unit.
+    limit : float
+        In the unit of the values.
+    """
+    below = values < limit
+    spans = stretches(days, below)
+    return None if not spans or goes_on(days, below, spans) else spans[-1][1]
+
+
+def is_rising(values: Values) -> bool:
+    """Tell whether the last value is higher than all before it: what may come is no peak yet.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (n,)
+    """
+    return len(values) > 1 and int(values.argmax()) == len(values) - 1
+
+
 def fall(days: Values, values: Values, limit: float) -> tuple[float, float | None] | None:
     """Return the day on which values first fell below a limit for a day, and that on which they were first back for one.
 

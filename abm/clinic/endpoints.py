@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from abm.clinic.courses import APLASIA, CAR_T_SEEN, MRD_LIMIT, REMISSION, RESPONSE_DAY, Courses, Values, fall, stretches
+from abm.clinic.courses import APLASIA, CAR_T_SEEN, MRD_LIMIT, REMISSION, RESPONSE_DAY, Courses, Values, fall, recovery, stretches
 
 SETTLED = 7.0
 """After the day of a relapse, until its antigen is asked for [d]: the first blasts of a relapse may be of either kind."""
@@ -191,10 +191,10 @@ def aplasia_duration(courses: Courses) -> float:
 
 @endpoint("d")
 def b_cell_recovery_day(courses: Courses) -> float:
-    """Day from which there were 10 B cells/µL of blood again, for a day."""
+    """Day on which the last aplasia ended: from then on there were 10 B cells/µL of blood again."""
     course = courses.get("b_cells_blood")
-    found = None if course is None else fall(*course, APLASIA)
-    return NAN if found is None or found[1] is None else found[1]
+    day = None if course is None else recovery(*course, APLASIA)
+    return NAN if day is None else day
 
 
 @endpoint("cells")

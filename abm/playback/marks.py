@@ -9,6 +9,7 @@ from typing import Any
 
 _TREATMENT_KINDS = ("treatment", "infusion")
 _NAME_KEYS = ("treatment", "name", "drug")
+INFUSION = "CAR T infusion"
 
 
 @dataclass(frozen=True)
@@ -68,4 +69,4 @@ def spells(days: Sequence[float], *, gap: float = 1.5) -> list[tuple[float, floa
 
 def _words(name: str) -> str:
     words = name.replace("_", " ").strip()
-    return {"infusion": "CAR T infusion", "car t infusion": "CAR T infusion"}.get(words.lower(), words)
+    return {"infusion": INFUSION, "car t infusion": INFUSION}.get(words.lower(), words)

@@ -12,10 +12,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import abm.celltypes  # noqa: F401  registers the kinds, for their labels
-from abm.clinic.courses import APLASIA, CAR_T_SEEN, MRD_LIMIT, REMISSION, RESPONSE_DAY, Courses, Values, fall, stretches
+from abm.clinic.courses import (
+    APLASIA,
+    CAR_T_SEEN,
+    MRD_LIMIT,
+    REMISSION,
+    RESPONSE_DAY,
+    Courses,
+    Values,
+    fall,
+    goes_on,
+    is_rising,
+    recovery,
+    stretches,
+)
 from abm.playback.findings import Finding
-from abm.playback.marks import spells, treatments_given
-from abm.playback.phrases import between, concentration, figure, on_day, one_in, share
+from abm.playback.marks import INFUSION, Treatment, spells, treatments_given
+from abm.playback.phrases import NOT_ENDED, SO_FAR, SPANS, between, concentration, figure, on_day, one_in, share, spans_of
 from abm.state.kinds import KINDS
 
 if TYPE_CHECKING:
@@ -68,12 +81,13 @@ def summarise(observables: pd.DataFrame, scenario: str, events: Iterable[Mapping
     events : iterable of mapping
         Events of the trajectory, of which the treatments are told.
     """
-    courses = Courses(observables)
+    courses, treatments = Courses(observables), treatments_given(events)
+    is_given = any(treatment.name == INFUSION for treatment in treatments)
     days = observables.index.to_numpy(dtype=float)
     span = f"day {between(float(days[0]), float(days[-1]))}" if len(days) else "nothing recorded"
     sections: list[tuple[str, list[Finding]]] = [
         ("Leukaemia in the marrow", _leukaemia(courses) + _negative_clone(courses)),
-        ("CAR T in blood", _car_t(courses)),
+        ("CAR T in blood", _car_t(courses, is_given)),
         ("B cells in blood", _b_cells(courses)),
         ("Cerebrospinal fluid", _csf(courses)),
         ("Cytokine release", _release(courses)),
@@ -81,7 +95,7 @@ def summarise(observables: pd.DataFrame, scenario: str, events: Iterable[Mapping
     ]
     if courses.get("mrd") is None:
         sections.append(("Cells", _closed_block(courses)))
-    sections.append(("Treatments given", _treatments(events)))
+    sections.append(("Treatments given", _treatments(treatments)))
     told = tuple((heading, tuple(findings)) for heading, findings in sections if findings)
     return Summary(f"{scenario}: {span}", told)
 
@@ -178,26 +192,30 @@ def _part(fraction: float) -> str:
     return share(fraction)
 
 
-def _car_t(courses: Courses) -> list[Finding]:
+def _car_t(courses: Courses, is_given: bool) -> list[Finding]:
     findings: list[Finding] = []
     course = courses.get("car_t_blood")
     if course is not None:
         days, values = course
+        if values.max() <= 0:
+            return [Finding("CAR T cells", "none seen", f"to {on_day(days[-1])}")] if is_given else []
         top = int(values.argmax())
-        findings.append(Finding("peak", f"{concentration(values[top])} cells/µL", on_day(days[top])))
+        so_far = SO_FAR if is_rising(values) else ""
+        findings.append(Finding("peak", f"{concentration(values[top])} cells/µL{so_far}", on_day(days[top])))
         percent = courses.get("car_t_percent_cd3")
         if percent is not None:
             highest = int(percent[1].argmax())
-            words = f"{figure(percent[1][highest])} % of CD3+"
+            words = f"{figure(percent[1][highest])} % of CD3+{SO_FAR if is_rising(percent[1]) else ''}"
             findings.append(Finding("highest share of T cells", words, on_day(percent[0][highest])))
         seen = stretches(days, values >= CAR_T_SEEN)
         limit = f"{CAR_T_SEEN:g} cell/µL"
         if not seen:
-            findings.append(Finding("persistence", f"never above {limit} for a day", f"to {on_day(days[-1])}"))
-        elif values[-1] >= CAR_T_SEEN:
-            findings.append(Finding("persistence", f"still above {limit} at the end", between(seen[0][0], days[-1])))
+            words = f"above {limit} for less than a day only" if values[top] >= CAR_T_SEEN else f"never above {limit}"
+            findings.append(Finding("persistence", words, f"to {on_day(days[-1])}"))
         else:
-            findings.append(Finding("persistence", f"above {limit}", between(seen[0][0], seen[-1][1])))
+            still = goes_on(days, values >= CAR_T_SEEN, seen)
+            words = f"still above {limit} at the end" if still else f"above {limit}"
+            findings.append(Finding("persistence", words, spans_of(seen)))
         findings.append(Finding("at end", f"{concentration(values[-1])} cells/µL", on_day(days[-1])))
     return findings
 
@@ -213,11 +231,13 @@ def _b_cells(courses: Courses) -> list[Finding]:
     spans = stretches(days, values < APLASIA)
     if not spans:
         return [*findings, Finding("aplasia", f"none: never {limit} for a day", f"to {on_day(days[-1])}")]
-    for number, (start, end) in enumerate(spans[:3]):
+    lasts = goes_on(days, values < APLASIA, spans)
+    # of many the last is told in any case: it may not have ended
+    for number, span in enumerate(spans if len(spans) <= SPANS else [*spans[: SPANS - 1], spans[-1]]):
         words = limit if number == 0 else "again"
-        lasts = end == days[-1] and values[-1] < APLASIA
-        findings.append(Finding("aplasia", f"{words}{', lasts at the end' if lasts else ''}", between(start, end)))
-    return findings
+        findings.append(Finding("aplasia", f"{words}{', lasts at the end' if lasts and span == spans[-1] else ''}", between(*span)))
+    back = recovery(days, values, APLASIA)
+    return findings if back is None else [*findings, Finding("recovery from aplasia", f"{APLASIA:g} cells/µL again", on_day(back))]
 
 
 def _csf(courses: Courses) -> list[Finding]:
@@ -244,7 +264,8 @@ def _release(courses: Courses) -> list[Finding]:
         course = courses.get(name)
         if course is not None:
             top = int(course[1].argmax())
-            findings.append(Finding(what, f"{figure(course[1][top])} pg/mL", on_day(course[0][top])))
+            so_far = SO_FAR if is_rising(course[1]) else ""
+            findings.append(Finding(what, f"{figure(course[1][top])} pg/mL{so_far}", on_day(course[0][top])))
     grades = courses.get("crs_grade")
     if grades is not None:
         days, values = grades
@@ -252,10 +273,11 @@ def _release(courses: Courses) -> list[Finding]:
         if highest < 1:
             return [*findings, Finding("CRS", "none", f"to {on_day(days[-1])}")]
         for words, least in (("of any grade", 1), (f"of grade {highest}, the highest", highest)):
-            spans = stretches(days, values >= least - 0.5, lasting=0.0)
-            findings.append(Finding("CRS", words, ", ".join(between(*span) for span in spans[:3])))
-            if highest == 1:
-                return [*findings[:-1], Finding("CRS", "of grade 1, the highest", findings[-1].day)]
+            if least == highest == 1 and words == "of any grade":
+                continue
+            holds = values >= least - 0.5
+            spans = stretches(days, holds, lasting=0.0)
+            findings.append(Finding("CRS", f"{words}{NOT_ENDED if goes_on(days, holds, spans) else ''}", spans_of(spans)))
     return findings
 
 
@@ -267,7 +289,8 @@ def _neurotoxicity(courses: Courses) -> list[Finding]:
     spans = stretches(days, values > 0, lasting=0.0)
     if not spans:
         return [Finding("episodes", "none", f"to {on_day(days[-1])}")]
-    return [Finding("episodes", figure(len(spans)), ", ".join(between(*span) for span in spans[:3]))]
+    lasts = NOT_ENDED if goes_on(days, values > 0, spans) else ""
+    return [Finding("episodes", f"{figure(len(spans))}{lasts}", spans_of(spans))]
 
 
 def _closed_block(courses: Courses) -> list[Finding]:
@@ -296,9 +319,9 @@ def _closed_block(courses: Courses) -> list[Finding]:
     return findings
 
 
-def _treatments(events: Iterable[Mapping[str, Any]]) -> list[Finding]:
+def _treatments(treatments: Sequence[Treatment]) -> list[Finding]:
     findings: list[Finding] = []
-    for treatment in treatments_given(events):
+    for treatment in treatments:
         times = "once" if len(treatment.days) == 1 else f"{len(treatment.days)} times"
         findings.append(Finding(treatment.name, times, _spell_days(treatment.days)))
     return findings

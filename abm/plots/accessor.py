@@ -7,10 +7,27 @@ from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
+from abm.clinic.courses import Courses
 from abm.plots import antigen, b_cells, block, car_t, clones, crs, csf, cytokines, leukaemia, marrow
+from abm.state.places import PERIPHERY, PLACE_NAMES
 
 if TYPE_CHECKING:
     from abm.trajectory import Trajectory
+
+_DRAWN = {
+    "leukaemia": ("mrd",),
+    "car_t": ("car_t_blood",),
+    "crs": ("crs_grade",),
+    "cytokines": ("il6", "ifn_gamma", "il2", "crs_signal"),
+    "b_cells": ("b_cells_blood",),
+    "csf": ("blasts_csf", "car_t_csf"),
+    "clones": ("cells_blast",),
+    "cells": ("cells_",),
+    "kills": ("kills_total",),
+    "ratio": ("effector_target_ratio",),
+}
+"""How the names of the observables of a figure begin."""
+_OF_A_BLOCK = ("cells", "kills", "ratio")
 
 
 class Plots:
@@ -36,9 +53,26 @@ class Plots:
         return f"figures of {self._trajectory!r}: {', '.join(self.names())}"
 
     @classmethod
-    def names(cls) -> list[str]:
-        """Return the names of all figures."""
-        return [name for name in vars(cls) if not name.startswith("_") and name != "names"]
+    def all_names(cls) -> list[str]:
+        """Return the names of all figures, whatever a run recorded."""
+        return [name for name in vars(cls) if not name.startswith("_") and not name.endswith("names")]
+
+    def names(self) -> list[str]:
+        """Return the names of the figures for which this run recorded something."""
+        return [name for name in self.all_names() if self._is_recorded(name)]
+
+    def _is_recorded(self, name: str) -> bool:
+        trajectory = self._trajectory
+        is_patient = PLACE_NAMES[PERIPHERY] in trajectory.header.compartments
+        if name == "marrow":
+            return len(trajectory.views("marrow")) > 0
+        if name == "antigen":
+            return is_patient and any(len(trajectory.cell_frames(place)) for place in trajectory.header.compartments)
+        if is_patient is (name in _OF_A_BLOCK):
+            return False
+        courses = Courses(trajectory.observables)
+        known = [course for start in _DRAWN[name] for each in courses.names if each.startswith(start) and (course := courses.get(each))]
+        return any(name == "crs" or course[1].max() > 0 for course in known)
 
     def leukaemia(self, ax: Axes | None = None) -> Axes:
         """Draw the blasts of the marrow on a log axis, with the limits of microscope and flow cytometry."""

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 
 from abm.playback.courses import Panel
 from abm.playback.lettering import DARK, GREY
-from abm.playback.marks import Treatment
+from abm.playback.marks import INFUSION, Treatment
 from abm.playback.timecourses import TimeAxis, draw_panel, panels_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ SIZE = (7.2, 2.7)
 SHADE = "#eef1f4"
 """Behind what no assay would find, or what lies below a limit."""
 INFUSION_COLOUR = "#f98c24"
-INFUSION = "CAR T infusion"
 
 
 def axes_for(ax: Axes | None, size: tuple[float, float] = SIZE) -> Axes:

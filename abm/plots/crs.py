@@ -65,7 +65,7 @@ def crs(trajectory: Trajectory, ax: Axes | None = None) -> Axes:
     ax.step(days, grades, where="post", color=DARK, lw=1.3, zorder=3)
     ax.axhline(0.0, color=GREY, lw=0.8, zorder=3)
     for number, (colour, spans) in enumerate(rows.values(), start=1):
-        _row(ax, -_ROW * number, colour, spans, time)
+        _row(ax, -_ROW * number, colour, spans, time, is_marked=colour != _NEUROTOXIC_COLOUR)
     ticks = [(float(grade), f"grade {grade}" if grade else "none") for grade in range(highest + 1)]
     ticks += [(-_ROW * number, shorten(name, POINTS, 100 * _NAME)) for number, name in enumerate(rows, start=1)]
     ax.set_yticks([at for at, _ in ticks], [words for _, words in ticks], size=POINTS)
@@ -76,9 +76,10 @@ def crs(trajectory: Trajectory, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _row(ax: Axes, at: float, colour: str, spans: list[Spell], time: TimeAxis) -> None:
-    """Draw when something was given or lasted: a mark at its first day, a bar to the last."""
+def _row(ax: Axes, at: float, colour: str, spans: list[Spell], time: TimeAxis, *, is_marked: bool) -> None:
+    """Draw when something was given or lasted: a bar, of what was given with a mark at its first day."""
     ax.axhline(at, color="#ececec", lw=0.8, zorder=1)
     for first, last, _ in spans:
         ax.plot([first * time.scale, last * time.scale], [at, at], color=colour, lw=4.0, solid_capstyle="butt", zorder=2)
-        ax.plot(first * time.scale, at, "v", color=colour, ms=6.0, zorder=3, clip_on=False)
+        if is_marked:
+            ax.plot(first * time.scale, at, "v", color=colour, ms=6.0, zorder=3, clip_on=False)

@@ -32,6 +32,6 @@ def leukaemia(trajectory: Trajectory, ax: Axes | None = None) -> Axes:
     panel = courses.panel("Marrow", "leukaemia", "CD19-negative", renamed=TITLE)
     if panel is None:
         return absent(ax, TITLE, unrecorded(trajectory, "mrd"))
-    draw(ax, replace(panel, unit="share of marrow cells", rules=RULES), courses)
+    draw(ax, replace(panel, unit="share of\nmarrow cells", rules=RULES), courses)
     ax.axhspan(panel.low, MRD_LIMIT, color=SHADE, lw=0.0, zorder=0)
     return ax

@@ -10,12 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from abm.clinic import Courses
-from abm.playback.marks import treatments_given
+from abm.playback.marks import INFUSION, treatments_given
 from abm.plots import Plots
-from abm.plots.axes import INFUSION
 from abm.plots.blasts import CD19_LOW
 from abm.plots.csf import neurotoxic_spells
-from abm.plots.marrow import colour_key, layer_of
+from abm.plots.marrow import colour_key, depth, layer_of
 from abm.report.document import Paragraph, Picture
 from abm.state.places import CSF, PERIPHERY, PLACE_NAMES
 
@@ -123,7 +122,7 @@ def _sections(trajectory: Trajectory) -> list[Picture]:
         days.append(float(views.days[len(views) // 2]))
     days.append(float(views.days[-1]))
     numbers = sorted({views.index_at(day) for day in days})
-    figure = Figure(figsize=(WIDTH, 3.1), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.3), facecolor="white", layout="constrained")
     FigureCanvasAgg(figure)
     plots = Plots(trajectory)
     for place, number in enumerate(numbers, start=1):
@@ -131,12 +130,13 @@ def _sections(trajectory: Trajectory) -> list[Picture]:
     entries = colour_key(trajectory, [layer_of(views[number]) for number in numbers])
     figure.legend(handles=entries, loc="outside lower center", ncol=3, frameon=False, fontsize=8.0, handlelength=1.0)
     middle = "half-way" if course is None else "at the peak of CAR T cells in blood"
+    where = depth(views[numbers[0]].shape, trajectory.header.compartments["marrow"])
     when = f"at the start, {middle} and at the end"
     return [
         Picture(
             figure,
             "Marrow, cell by cell",
-            f"One layer of the lattice, {when}. A square is a site; small squares in its corners are cells of which there are "
-            "fewer than fill one.",
+            f"One layer of the lattice, {where}, {when}; both axes in µm. A square is a site; small squares in its corners are "
+            "cells of which there are fewer than fill one.",
         )
     ]

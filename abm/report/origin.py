@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from abm.branching import changes
 from abm.errors import InputError
-from abm.playback.phrases import figure, on_day
+from abm.playback.phrases import figure, on_day, prose
 from abm.report.document import Code, Heading, Note, Paragraph, Table
 from abm.scenario import Scenario, scenario_from_text
 from abm.settings import treatments_planned
@@ -104,8 +104,9 @@ def methods(trajectory: Trajectory) -> list[Heading | Paragraph]:
                 "oxygen; neurotoxicity has no grades."
             ),
             Paragraph(
-                "Days of remission, of MRD and of aplasia are the first from which it lasted for a day. A relapse is MRD above 0.01 % "
-                "after it had been below. This is one run with one seed: another seed gives another course, and how far they differ "
+                "Days of remission, of MRD and of aplasia are the first from which it lasted for a day; recovery of B cells is the end "
+                "of the last aplasia. A relapse is MRD above 0.01 % after it had been below. This is one run with one seed: another "
+                "seed gives another course, and how far they differ "
                 "is told by a study with replicates."
             ),
         ]
@@ -135,7 +136,7 @@ def provenance(trajectory: Trajectory) -> list[Heading | Table]:
     rows = [
         ("file", trajectory.path.name),
         ("status", trajectory.status),
-        ("recorded", f"day {on_day(trajectory.first_day)} to {on_day(trajectory.last_day)}"),
+        ("recorded", prose(f"day {on_day(trajectory.first_day)} to {on_day(trajectory.last_day)}")),
         ("abm", str(software.get("abm", "not noted"))),
         ("code", revision),
         ("packages", ", ".join(f"{name} {number}" for name, number in software.items() if name != "abm") or "not noted"),

@@ -125,10 +125,9 @@ def _columns(pages: Pages, lines: list[str]) -> None:
         pages.need(step)
         room = pages.lines(step)
         rows = min(room, (len(lines) + 1) // 2)
-        for row in range(rows):
-            for x, number in ((0.0, row), (_COLUMN + _GUTTER, row + rows)):
-                if number < len(lines):
-                    pages.text(lines[number], _FINE, x=x, down=row * step, family=MONO)
+        for x, column in ((0.0, lines[:rows]), (_COLUMN + _GUTTER, lines[rows : 2 * rows])):
+            for row, line in enumerate(column):  # one column after the other, as it is read when it is copied
+                pages.text(line, _FINE, x=x, down=row * step, family=MONO)
         pages.skip(rows * step)
         lines = lines[2 * rows :]
 

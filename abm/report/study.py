@@ -18,6 +18,7 @@ from abm.report.origin import NOT_CLINICAL
 from abm.report.study_figures import MOST_OUTPUTS, study_pictures, with_unit
 from abm.settings import key_settings, treatments_planned
 from abm.study.analysis import label_of
+from abm.study.factors import unit_at
 from abm.study.outputs import AnyOutput, AssayOutput, column_of
 from abm.study.results import FAILED, FINISHED, UNDER_WAY, WAITING
 from abm.study.sampling import Factor
@@ -57,10 +58,11 @@ def study_document(study: Study) -> Document:
     columns = [column_of(output) for output in declared.outputs]
     counts = study.counts(table)
     points = int(table["point"].nunique())
-    each = f"{declared.replicates} run{'s' * (declared.replicates > 1)} each"
+    runs = "1 run" if declared.replicates == 1 else f"{declared.replicates} runs"
+    size = f"1 point, {runs}" if points == 1 else f"{points:,} points, {runs} each"
     document = Document(
         declared.name,
-        f"Report of a parameter study · {points:,} points, {each} · abm {__version__} · seed {declared.seed}",
+        f"Report of a parameter study · {size} · abm {__version__} · seed {declared.seed}",
         NOT_CLINICAL,
         f"{declared.name} · {study.folder.path.name} · {NOT_CLINICAL}",
     )
@@ -95,11 +97,15 @@ def _question(study: Study, points: int) -> list[Block]:
     blocks: list[Block] = [Paragraph(declared.description)] if declared.description else []
     if declared.source:
         blocks.append(Paragraph(f"Source: {declared.source}"))
-    seeds = "seeds of its own" if declared.random_numbers == "independent" else "the seeds that all points share"
-    until = "" if declared.until is None else f" All runs end on day {spelled(from_base(declared.until, 'd'))}."
-    runs = "1 run" if declared.replicates == 1 else f"{declared.replicates} runs"
+    is_one = declared.replicates == 1
+    shared = f"the seed{'' if is_one else 's'} that all points share"
+    own = "a seed of its own" if is_one else "seeds of their own"
+    seeds = own if declared.random_numbers == "independent" else shared
+    until = "" if declared.until is None else f" All runs end on day {spelled(round(from_base(declared.until, 'd'), 4))}."
+    runs = "1 run" if is_one else f"{declared.replicates} runs"
+    laid = f"1 point, {runs}" if points == 1 else f"{points:,} points, {runs} of each"
     design = _DESIGNS.get(declared.design.type, declared.design.type)
-    blocks.append(Paragraph(f"Design: {design}; {points:,} points, {runs} of each with {seeds}.{until}"))
+    blocks.append(Paragraph(f"Design: {design}; {laid} with {seeds}.{until}"))
     if declared.parameters:
         rows = tuple(_varied(study, parameter) for parameter in declared.parameters)
         blocks += [Heading("What was varied", 2), Table(("name", "where in the scenario", "values"), rows, (1.0, 1.5, 1.7))]
@@ -122,6 +128,8 @@ def _varied(study: Study, parameter: VariedParameter) -> tuple[str, str, str]:
             spelled(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
             for value in factor.values
         )
+        of_values = unit_at(study.folder.base.scenario, parameter.path)
+        words += "" if of_values in (None, "1") else f" {of_values}"
     return parameter.column, parameter.path, words
 
 

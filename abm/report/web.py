@@ -33,9 +33,11 @@ p{margin:.5rem 0;max-width:48rem;overflow-wrap:anywhere}
 .tile .value{font-size:1.25rem;font-weight:650;line-height:1.25;overflow-wrap:anywhere}
 .tile .when{font-size:.88rem;color:var(--quiet)}
 table{border-collapse:collapse;width:100%;margin:.6rem 0 1rem;font-size:.92rem}
-th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);overflow-wrap:anywhere}
+th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line);overflow-wrap:break-word}
 thead th{border-bottom:2px solid var(--line);font-size:.85rem;color:var(--quiet);font-weight:600}
 tr.part th{padding-top:.9rem;font-weight:650}
+.wide{overflow-x:auto}
+td.mono{overflow-wrap:anywhere}
 td.mono,pre{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:.82rem}
 figure{margin:1.1rem 0 1.6rem;break-inside:avoid}
 figure img{width:100%;height:auto;display:block;background:#fff;border:1px solid var(--line);border-radius:.4rem;padding:.4rem}
@@ -104,7 +106,7 @@ def _table(block: Table) -> str:
     heads = "".join(f"<th>{escape(head)}</th>" for head in block.heads)
     rows = "\n".join(_row(block, row) for row in block.rows)
     top = f"<thead><tr>{heads}</tr></thead>" if block.heads else ""
-    return f"<table><colgroup>{columns}</colgroup>{top}<tbody>\n{rows}\n</tbody></table>"
+    return f'<div class="wide"><table><colgroup>{columns}</colgroup>{top}<tbody>\n{rows}\n</tbody></table></div>'
 
 
 def _row(block: Table, row: tuple[str, ...]) -> str:

@@ -40,12 +40,13 @@ class LiveSource(Source):
         """Read the index and the extent of every series anew."""
         missing: FileNotFoundError | None = None
         for _ in range(_TRIES):
-            self.index = read_index(self.path)
+            index = read_index(self.path)
             try:
-                self.reset([self.path] if self.index.state == FINISHED else segment_files(self.path))
+                self.reset([self.path] if index.state == FINISHED else segment_files(self.path))
             except FileNotFoundError as error:
                 missing = error
                 continue
+            self.index = index  # not before: what is damaged is told again by the next look
             if not self.replaced():  # segments only go after the index has been replaced
                 return
         raise missing_parts(self.path, missing)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from abm.choices import TAG
+from abm.choices import TAG, UNKNOWN_TAG
 from abm.errors import nearest, shown
 from abm.units import Parameters
 from abm.yamlfile.declarations import (
@@ -158,6 +158,9 @@ def _describe(kind: str, context: dict[str, Any], text: str, spot: Spot) -> Iter
             yield from (Problem(item.position, item.path, message) for item, message in items)
     elif kind == "extra_forbidden":
         yield Problem(spot.key or where, path, unknown_key(str(path[-1]), spot.siblings))
+    elif kind == UNKNOWN_TAG:
+        tag = spot.step(TAG)
+        yield Problem(tag.position, tag.path, context["words"])
     elif kind == "union_tag_not_found":
         yield Problem(where, (*path, TAG), f"required key is missing; must be {_listed(_tags(spot))}")
     elif kind == "union_tag_invalid":

@@ -102,11 +102,47 @@ def test_a_file_that_is_removed_is_told(tmp_path: Path, open_page: OpenPage) -> 
         page.until(lambda: "no such file" in page.text("#banner"))
 
 
-def test_a_wrong_token_is_told(server: PlayerServer, open_page: OpenPage) -> None:
+def test_of_a_truncated_file_that_alone_is_told(tmp_path: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("abm.playback.player.recording._GLANCE", 0.0)
+    path = write_run(tmp_path / "cut.h5")
+    with served(path) as server:
+        page = open_page(server.url)
+        page.expected = ("500", "400")
+        with path.open("r+b") as file:
+            file.truncate(path.stat().st_size // 3)
+        page.press("End")
+        page.until(lambda: page.page.query_selector("#banner").is_visible())
+        page.read("player.look()")
+        assert "damaged or truncated" in page.text("#banner")
+        assert "asked for number" not in page.text("#banner")
+
+
+def test_that_another_run_is_shown_is_told_until_it_is_dismissed(
+    tmp_path: Path, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("abm.playback.player.recording._GLANCE", 0.0)
+    path = write_run(tmp_path / "mine.h5")
+    with served(path) as server:
+        page = open_page(server.url)
+        write_run(tmp_path / "other.h5", days=2, provenance={"scenario": "another", "seed": 5}).replace(path)
+        page.until(lambda: "Another run took the place" in page.text("#banner"))
+        page.until(lambda: page.text("#run-name") == "another")
+        page.read("player.look()")
+        page.press("ArrowRight")
+        page.wait_for_day(1)
+        assert "Another run took the place" in page.text("#banner")
+        page.page.click("#banner button")
+        assert page.page.query_selector("#banner").is_hidden()
+        page.read("player.look()")
+        assert page.page.query_selector("#banner").is_hidden()
+
+
+def test_a_wrong_token_is_told_in_words(server: PlayerServer, open_page: OpenPage) -> None:
     page = open_page(server.url)
     page.expected = ("403",)
     answer = page.page.goto(server.url[:-3] + "xyz")
     assert answer.status == 403
+    assert page.text("body") == "abm player: the token is missing or wrong; open the address that abm play printed"
 
 
 @pytest.mark.parametrize("what", ["none", "views", "flat", "block"])

@@ -279,9 +279,30 @@ def test_the_second_place_shows_its_own(page: PlayerPage) -> None:
     assert page.read("[...player.panes[1].shown.get('codes').levels]") == csf_view(0).reshape(CSF[:2]).reshape(-1).tolist()
 
 
-@pytest.mark.parametrize("width", [1024, 1920, 3840])
+def test_over_bone_no_cell_is_looked_for(page: PlayerPage) -> None:
+    page.page.mouse.move(*page.site_centre(0, 9))
+    page.until(lambda: "bone" in page.text("#inspector h3"))
+    page.page.wait_for_load_state("networkidle")
+    assert "No recorded cell" not in page.text("#inspector")
+
+
+@pytest.mark.parametrize("high", [30, 60, 120])
+def test_the_scale_bar_of_a_thin_pane_covers_no_site(page: PlayerPage, high: int) -> None:
+    page.read(f"document.querySelectorAll('.pane-room').forEach((room) => {{ room.style.height = '{high}px'; }})")
+    page.change(lambda: page.press("ArrowRight"))
+    colours = [page.colour_at(column, row, 1) for column in range(CSF[0]) for row in range(CSF[1])]
+    assert len(set(colours)) == 2  # room, and the one cell
+    geometry = page.read("player.panes[1].flat.geometry()")
+    assert geometry["high"] == high
+    below = geometry["high"] - geometry["top"] - geometry["rows"] * geometry["scale"]
+    beside = geometry["wide"] - geometry["left"] - geometry["columns"] * geometry["scale"]
+    assert below >= 34 if high > 68 else beside >= 90
+
+
+@pytest.mark.parametrize("width", [380, 760, 1024, 1920, 3840])
 def test_nothing_runs_over_the_edge(server: PlayerServer, open_page: OpenPage, width: int) -> None:
-    page = open_page(server.url, viewport={"width": width, "height": width * 9 // 16})
+    page = open_page(server.url, viewport={"width": width, "height": max(width * 9 // 16, 520)})
+    assert {"colour by", "cytokine"} <= {each.inner_text() for each in page.page.query_selector_all(".field > span")}
     assert page.read("document.documentElement.scrollWidth") <= width
     parts = "main, .toolbar, .transport, .pane, .pane-controls, .side"
     assert page.read(f"[...document.querySelectorAll('{parts}')].every((one) => one.scrollWidth <= one.clientWidth + 1)")

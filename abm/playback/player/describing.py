@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from abm.clinic.courses import APLASIA, CAR_T_SEEN
 from abm.playback.courses import Course, Panel, course_panels
@@ -17,6 +18,7 @@ from abm.playback.marks import treatments_given
 from abm.playback.palette import FAT_COLOUR, TISSUES, VOID_COLOUR
 from abm.playback.player.cuts import CODES, MOST_IN_3D, ranks, reduction
 from abm.playback.player.layers import CD19_SCALE, FIELD_SCALE, PROGRAMMES, Region, layers_of, ticks_of
+from abm.playback.sections import thin_axis
 from abm.units import TICKS_PER_DAY
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 MOST_WHOLE = 300_000
 """Sites of a view up to which the page is sent whole views, and cuts them itself."""
 MOST_POINTS = 1500
-"""Points of a course that are sent."""
+"""Points of the line of a course that are sent, beside those of the moments that are shown."""
 _TITLES = {"marrow": "Marrow", "csf": "CSF"}
 _FURTHER = (("ifn_gamma", "IFN-γ", "#0f8a6a"), ("il2", "IL-2", "#4aa3e2"))
 """Cytokines drawn beside IL-6: observable, label, colour."""
@@ -47,6 +49,7 @@ def describe_run(trajectory: Trajectory, label: str) -> dict[str, Any]:
     """
     header = trajectory.header
     provenance = header.provenance
+    moments = _moments(trajectory)
     return {
         "label": label,
         "name": str(provenance.get("scenario") or Path(trajectory.path).stem),
@@ -79,7 +82,7 @@ def describe_run(trajectory: Trajectory, label: str) -> dict[str, Any]:
             "field": {"low": FIELD_SCALE.low, "high": FIELD_SCALE.high, "unit": FIELD_SCALE.unit},
         },
         "places": [_place(trajectory, name) for name, about in header.compartments.items() if about["shape"] is not None],
-        "panels": [_panel(panel) for panel in panels_shown(trajectory.observables, header.kinds)],
+        "panels": [_panel(panel, moments) for panel in panels_shown(trajectory.observables, header.kinds)],
         "treatments": [{"name": given.name, "days": list(given.days)} for given in treatments_given(trajectory.events)],
         "events": [_event(event) for event in trajectory.events if "treatment" not in event["detail"]],
         "branches": [float(line["until_days"]) for line in provenance.get("ancestors", [])],
@@ -126,6 +129,7 @@ def _place(trajectory: Trajectory, name: str) -> dict[str, Any]:
         "step": region.step,
         "spacing": region.spacing,
         "scale": float(trajectory.header.compartments[name]["scale"]),
+        "axis": thin_axis(region.view),
         "whole": sites <= MOST_WHOLE,
         "block": reduction(region.view) if sites > MOST_IN_3D else 1,
         "layers": {layer: ticks_of(trajectory, name, layer).tolist() for layer in layers},
@@ -133,7 +137,13 @@ def _place(trajectory: Trajectory, name: str) -> dict[str, Any]:
     }
 
 
-def _panel(panel: Panel) -> dict[str, Any]:
+def _moments(trajectory: Trajectory) -> NDArray[np.int64]:
+    """Return the ticks at which the player can stand still: those of the views."""
+    ticks = [trajectory.views(name).ticks for name, about in trajectory.header.compartments.items() if about["shape"] is not None]
+    return np.unique(np.concatenate(ticks)) if ticks else np.empty(0, dtype=np.int64)
+
+
+def _panel(panel: Panel, shown: NDArray[np.int64]) -> dict[str, Any]:
     return {
         "title": panel.title,
         "unit": panel.unit,
@@ -141,20 +151,24 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "high": panel.high,
         "log": panel.log,
         "rules": [{"value": value, "label": words} for value, words in panel.rules],
-        "courses": [_course(course) for course in panel.courses],
+        "courses": [_course(course, shown) for course in panel.courses],
     }
 
 
-def _course(course: Course) -> dict[str, Any]:
+def _course(course: Course, shown: NDArray[np.int64]) -> dict[str, Any]:
+    """Describe a course by ticks, which are whole numbers: a rounded day would be before or after its own moment."""
+    ticks = np.rint(course.days * TICKS_PER_DAY).astype(np.int64)
     step = -(-len(course.days) // MOST_POINTS)
     # of each stretch its highest value, so that no peak is lost by leaving points out, and the last point
     starts = np.arange(0, len(course.days), max(step, 1))
     chosen = [int(start + np.argmax(course.values[start : start + step])) for start in starts]
-    chosen = sorted({0, *chosen, len(course.days) - 1})
+    # and the last sample up to each moment, which is the value that stands beside its picture
+    before = np.searchsorted(ticks, shown, side="right") - 1
+    chosen = sorted({0, *chosen, len(ticks) - 1, *before[before >= 0].tolist()})
     return {
         "label": course.label,
         "colour": course.colour,
-        "days": [round(float(day), 4) for day in course.days[chosen]],
+        "ticks": ticks[chosen].tolist(),
         "values": [float(f"{value:.4g}") for value in course.values[chosen]],
     }
 

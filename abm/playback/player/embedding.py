@@ -24,9 +24,11 @@ from abm.playback.player.packets import gzipped
 from abm.playback.player.page import whole_page
 from abm.playback.player.recording import Recording
 from abm.playback.player.serving import open_recordings
+from abm.playback.sections import thin_axis
 
 DEFAULT_MEGABYTES = 10.0
 _LEAST_MEGABYTES = 0.5
+_MOST_MEGABYTES = 1e6
 _BLOCK = 16
 """Frames that are unpacked together."""
 _BLOCK_BYTES = 24 * 2**20
@@ -78,7 +80,7 @@ def write_page(
     compare : str or pathlib.Path, optional
         Another run, to be shown beside it; both share the room.
     megabytes : float
-        Size that the file may have [MB]; frames are left out evenly until it has.
+        Size that the file may have, 0.5 to 1e6 [MB]; frames are left out evenly until it has.
     overwrite : bool
         Whether an earlier file there may be replaced.
     progress : callable, optional
@@ -87,13 +89,13 @@ def write_page(
     Raises
     ------
     InputError
-        No trajectory there, another suffix, a size that is too small, or a file that must not be replaced.
+        No trajectory there, another suffix, a size that is too small or not finite, or a file that must not be replaced.
     RunError
-        A damaged trajectory, or a file that cannot be written.
+        A damaged trajectory, a file that cannot be written, or an installation that lacks a part of the page.
     """
     check_suffix(output, (".html",))
-    if not megabytes >= _LEAST_MEGABYTES:
-        raise InputError(f"--megabytes: must be at least {_LEAST_MEGABYTES:g}, got {megabytes:g}")
+    if not _LEAST_MEGABYTES <= megabytes <= _MOST_MEGABYTES:
+        raise InputError(f"--megabytes: must be at least {_LEAST_MEGABYTES:g} and at most {_MOST_MEGABYTES:.0f}, got {megabytes:g}")
     refuse_existing(output, [file, *([compare] if compare is not None else [])], overwrite=overwrite)
     with open_recordings(file, compare) as recordings, written_whole(output) as unfinished:
         packer = _Packer(recordings, progress or (lambda words: None))
@@ -141,7 +143,7 @@ class _Packer:
         whole = self._fitting(wanted, total, room)
         if len(whole["ticks"]) >= min(_ENOUGH, total):
             return [whole]
-        axis = 2 if wanted.shape[2] == min(wanted.shape) else int(np.argmin(wanted.shape))
+        axis = thin_axis(wanted.shape)
         cuts = [replace(wanted, cut=cut) for cut in (f"plane:{axis}:{wanted.shape[axis] // 2}", f"front:{axis}:0")]
         first, second = (self._fitting(cut, total, room / 2) for cut in cuts)
         if len(first["ticks"]) > len(second["ticks"]):  # of both the same frames

@@ -15,11 +15,14 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
+from abm.errors import RunError
+
 MODULES = (
     "cache", "colours", "controls", "courses", "cuts", "dom", "embedded_source", "frames", "heading", "http_source", "inspector",
     "lattice_view", "legend", "main", "pane", "store", "timeline", "volume_view", "words",
 )  # fmt: skip
 STYLE = "player.css"
+_PAGE = "index.html"
 _TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}
 STATIC = frozenset({STYLE, *(f"{name}.js" for name in MODULES)})
 """Names that the server hands out; a name that is not here is not looked for."""
@@ -27,7 +30,25 @@ STATIC = frozenset({STYLE, *(f"{name}.js" for name in MODULES)})
 
 @cache
 def _text(name: str) -> str:
-    return (files("abm.playback.player") / "static" / name).read_text(encoding="utf-8")
+    try:
+        return (files("abm.playback.player") / "static" / name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise RunError(
+            f"the installation of abm is broken: abm/playback/player/static/{name} cannot be read ({error.strerror}); "
+            "install abm again, with --force-reinstall"
+        ) from None
+
+
+def require_parts() -> None:
+    """Read all parts of the page, so that one that is missing is told before anything is shown.
+
+    Raises
+    ------
+    RunError
+        The installation lacks one; it is named.
+    """
+    for name in (_PAGE, *sorted(STATIC)):
+        _text(name)
 
 
 def static_file(name: str) -> tuple[str, bytes]:
@@ -76,7 +97,7 @@ def whole_page(data: Any) -> str:
 
 
 def _filled(**parts: str) -> str:
-    page = _text("index.html")
+    page = _text(_PAGE)
     for name, text in parts.items():
         page = page.replace("{{" + name + "}}", text)
     return page

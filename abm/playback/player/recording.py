@@ -11,13 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from abm.errors import InputError
+from abm.errors import InputError, RunError
 from abm.playback.player.cells import cells_at, history_of
 from abm.playback.player.cuts import Cut, Cutter, Levels
 from abm.playback.player.describing import describe_run
+from abm.playback.player.highest import HighestConcentrations
 from abm.playback.player.layers import CELL_LAYERS, Region, ticks_of, volume_of
 from abm.playback.player.packets import BoundedMemory, packet
 from abm.trajectory import Trajectory
+from abm.trajectory.index import stamp_of
 
 VOLUME_BYTES = 64 * 2**20
 """Volumes kept in memory, so that going through the planes of a frame reads it once [bytes]."""
@@ -49,6 +51,7 @@ class Recording:
         self.path = self._trajectory.path
         self._volumes: BoundedMemory[tuple[Levels, dict[str, Any]]] = BoundedMemory(VOLUME_BYTES)
         self._looked = time.monotonic()
+        self._damage: tuple[tuple[int, ...] | None, RunError] | None = None
         self._identify()
 
     def _identify(self) -> None:
@@ -56,6 +59,7 @@ class Recording:
         self._header = header
         self.version = hashlib.sha256("\0".join(header.texts().values()).encode()).hexdigest()[:16]
         self._cutter = Cutter(header.kinds)
+        self._highest = HighestConcentrations()
 
     def close(self) -> None:
         """Close the file."""
@@ -73,8 +77,9 @@ class Recording:
         with self._lock:
             now = time.monotonic()
             if now - self._looked >= _GLANCE:
-                self._trajectory.refresh()
+                self._refresh()
                 self._looked = now
+            self._require_sound()
             if self._trajectory.header is not self._header:
                 self._identify()
             trajectory = self._trajectory
@@ -82,11 +87,30 @@ class Recording:
             stamp = f"{self.version}-{len(frames)}-{trajectory.last_day:.6f}-{status}"
             return {"version": self.version, "status": status, "stamp": stamp}
 
+    def _refresh(self) -> None:
+        """Look at the file again; one that is damaged stays so until another stands in its place."""
+        if self._damage is not None and self._stamp() == self._damage[0]:
+            return
+        try:
+            self._trajectory.refresh()
+            self._damage = None
+        except RunError as error:
+            self._damage = self._stamp(), error
+
+    def _stamp(self) -> tuple[int, ...] | None:
+        """Return what tells the file from another under its name, None if there is none."""
+        return stamp_of(self.path) if self.path.exists() else None
+
+    def _require_sound(self) -> None:
+        if self._damage is not None:
+            raise RunError(str(self._damage[1]))
+
     def description(self) -> dict[str, Any]:
         """Describe the run; see :func:`abm.playback.player.describing.describe_run`."""
         with self._lock:
             standing = self.standing()
-            return {**describe_run(self._trajectory, self.label), **standing}
+            highest = self._highest.of(self._trajectory)
+            return {**describe_run(self._trajectory, self.label), "highest": highest, **standing}
 
     def frame(self, place: str, layer: str, number: int, cut: str) -> bytes:
         """Return a packet with a cut of one frame of a layer.
@@ -108,6 +132,7 @@ class Recording:
     def volume(self, place: str, layer: str, number: int) -> tuple[Levels, dict[str, Any]]:
         """Return a frame of a layer, from memory if it was read lately."""
         with self._lock:
+            self._require_sound()
             self._require_lattice(place)
             ticks = ticks_of(self._trajectory, place, layer)
             if not 0 <= number < len(ticks):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hmac
+import html
 import json
 import secrets
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from abm.errors import AbmError, InputError, RunError
 from abm.playback.player.packets import BoundedMemory, gzipped
-from abm.playback.player.page import STATIC, served_page, static_file
+from abm.playback.player.page import STATIC, require_parts, served_page, static_file
 from abm.playback.player.recording import Recording
 
 HOST = "127.0.0.1"
@@ -63,13 +64,14 @@ class PlayerServer(ThreadingHTTPServer):
     Raises
     ------
     RunError
-        The port is taken.
+        The port is taken, or the installation lacks a part of the page.
     """
 
     daemon_threads = True
     allow_reuse_address = True
 
     def __init__(self, recordings: Sequence[Recording], port: int | None = None) -> None:
+        require_parts()
         self.recordings = list(recordings)
         self.token = secrets.token_urlsafe(24)
         self.answers: BoundedMemory[bytes] = BoundedMemory(ANSWER_BYTES)
@@ -193,6 +195,11 @@ class _Handler(BaseHTTPRequestHandler):
                 self._send(HTTPStatus.OK, answer[0], answer[1])
 
     def _refuse(self, status: HTTPStatus, why: str) -> None:
+        """Say why there is no answer: in words to who opens the page, to its modules as JSON."""
+        if urlsplit(self.path).path == "/":
+            told = f'<!doctype html><meta charset="utf-8"><title>abm player</title><p>abm player: {html.escape(why)}</p>\n'
+            self._send(status, "text/html; charset=utf-8", gzipped(told.encode()))
+            return
         content = json.dumps({"error": why}, ensure_ascii=False).encode()
         self._send(status, "application/json; charset=utf-8", gzipped(content))
 

@@ -85,7 +85,7 @@ def test_a_product_that_does_nothing() -> None:
     assert told["Leukaemia in the marrow: MRD-negative (below 0.01 %)"] == ["never for a day", "to 90"]
     assert told["Leukaemia in the marrow: MRD at end"] == ["positive", "90"]
     assert not any("relapse" in what for what in told)
-    assert told["CAR T in blood: persistence"] == ["never above 1 cell/µL for a day", "to 90"]
+    assert told["CAR T in blood: persistence"] == ["never above 1 cell/µL", "to 90"]
     assert told["B cells in blood: aplasia"] == ["none: never below 10 cells/µL for a day", "to 90"]
     assert told["Cytokine release: CRS"] == ["none", "to 90"]
     assert not any("eurotoxicity" in what for what in told)
@@ -211,3 +211,28 @@ def test_treatments_are_told_apart_from_other_events() -> None:
     ]
     assert treatments_given(events) == [Treatment("CAR T infusion", (1.0,)), Treatment("tocilizumab", (7.0,))]
     assert spells([5, 6, 7, 20]) == [(5, 7, 3), (20, 20, 1)]
+
+
+def test_stretches_recovery_and_what_goes_on() -> None:
+    twice = ((DAYS > 5) & (DAYS < 20)) | ((DAYS > 40) & (DAYS < 60))
+    seen = ((DAYS > 3) & (DAYS < 15)) | (DAYS > 70)
+    told = lines(
+        summarise(
+            frame(
+                b_cells_blood=np.where(twice, 1.0, 50.0), car_t_blood=np.where(seen, 5.0, 0.1), il6=DAYS,
+                crs_grade=np.where(DAYS > 80, 2.0, 0.0), neurotoxicity=np.where(DAYS > 85, 1.0, 0.0),
+            ),
+            "P",
+        )
+    )  # fmt: skip
+    assert told["B cells in blood: recovery from aplasia"] == ["10 cells/µL again", "60"]
+    assert told["CAR T in blood: persistence"] == ["still above 1 cell/µL at the end", "3 to 15, 70 to 90"]
+    assert told["Cytokine release: highest IL-6"] == ["90 pg/mL, highest so far", "90"]
+    assert told["Cytokine release: CRS"] == ["of grade 2, the highest, not ended", "80 to 90"]
+    assert told["Neurotoxicity: episodes"] == ["1, not ended", "85 to 90"]
+
+
+def test_car_t_of_a_patient_who_was_given_none_are_not_told() -> None:
+    assert lines(summarise(frame(car_t_blood=0.0), "untreated")) == {}
+    told = lines(summarise(frame(car_t_blood=0.0), "treated", [{"day": 0.0, "kind": "infusion"}]))
+    assert told["CAR T in blood: CAR T cells"] == ["none seen", "to 90"]

@@ -39,7 +39,15 @@ def draw(ax: Axes) -> None:
 
 
 def test_all_figures_are_methods_and_functions_of_their_names() -> None:
-    assert Plots.names() == [*PATIENT, "cells", "kills", "ratio"]
+    assert Plots.all_names() == [*PATIENT, "cells", "kills", "ratio"]
+
+
+def test_names_are_of_what_the_run_can_draw(patient: Trajectory, tmp_path: Path) -> None:
+    assert patient.plot.names() == PATIENT
+    with Trajectory.open(write_patient(tmp_path / "il6.h5", {"il6": [3.0] * 5}, cells=False, views=False)) as some:
+        assert some.plot.names() == ["cytokines"]
+    with Trajectory.open(write_patient(tmp_path / "block.h5", BLOCK, body=False, cells=False, treatments=())) as block:
+        assert block.plot.names() == ["marrow", "cells", "kills", "ratio"]
 
 
 @pytest.mark.parametrize("name", PATIENT)
@@ -86,6 +94,8 @@ def test_a_row_for_each_treatment_and_for_neurotoxicity(patient: Trajectory, ax:
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert labels[:5] == ["none", "grade 1", "grade 2", "grade 3", "grade 4"]
     assert labels[5:] == ["lymphodepletion", "CAR T infusion", "tocilizumab", "neurotoxicity"]
+    below = [each.get_ydata()[0] for each in ax.get_lines() if each.get_marker() == "v"]
+    assert len(set(below)) == 3  # neurotoxicity is no treatment: it has no mark
     grades = [float(collection.get_paths()[0].vertices[:, 1].max()) for collection in ax.collections]
     assert grades == [1.0, 2.0, 2.0, 3.0]  # of those not reached nothing is above their floor
 
@@ -141,7 +151,8 @@ def test_another_antigen_is_refused(patient: Trajectory, ax: Axes) -> None:
 
 def test_marrow_shows_the_view_of_the_day_and_the_layer(patient: Trajectory, ax: Axes) -> None:
     patient.plot.marrow(ax, day=0.9)
-    assert ax.get_title(loc="left") == "Marrow, day 1"
+    assert ax.get_title(loc="left") == "Marrow, day 1\nlayer x = 35 µm"
+    assert (ax.get_ylabel(), ax.get_xlabel()) == ("y [µm]", "z [µm]")
     picture = ax.images[0].get_array()
     assert to_hex(np.asarray(picture)[0, 0] / 255) == KINDS["blast"].colour
     assert ax.images[0].get_extent() == [0.0, 60.0, 60.0, 0.0]
@@ -151,8 +162,10 @@ def test_marrow_shows_the_view_of_the_day_and_the_layer(patient: Trajectory, ax:
 def test_another_layer(patient: Trajectory, ax: Axes) -> None:
     patient.plot.marrow(ax, layer=0)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["background marrow"]
-    with pytest.raises(InputError, match=r"layer: must be between 0 and 5, .* got 6"):
+    with pytest.raises(InputError, match=r"layer: must be a whole number between 0 and 5, .* got 6"):
         patient.plot.marrow(ax, layer=6)
+    with pytest.raises(InputError, match=r"got 1\.5"):
+        patient.plot.marrow(ax, layer=1.5)
 
 
 @pytest.mark.parametrize(

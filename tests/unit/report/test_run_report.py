@@ -106,6 +106,23 @@ def test_a_laboratory_reports_with_chance_and_limits(tmp_path: Path) -> None:
     assert rows["B cells, blood"][0] == f"{figure(value)} cells/µL"
 
 
+@pytest.mark.parametrize(("days", "told"), [(60.0, "day 4 of 60"), (1000 / 24, "day 4 of 41.7"), (4.0, "")])
+def test_a_run_that_ended_before_its_scenario_says_so(days: float, told: str, tmp_path: Path) -> None:
+    start = {"start": -1.0, "duration": days, "treatments": [INFUSION]}
+    made = document(write_patient(tmp_path / "p.h5", scenario=Scenario(name="a test", **start)))
+    settings = dict(next(block.rows for block in made.blocks if isinstance(block, Table) and ("body weight" in dict(block.rows))))
+    assert settings.get("told") == (f"to {told}" if told else None)
+    assert (f"from day 0, told to {told} ·" if told else "day 0 to 4 ·") in made.subtitle
+    assert not re.search(r"\d\.\d{5}", settings["days"])
+
+
+def test_the_picture_of_the_marrow_says_which_layer_it_shows(tmp_path: Path) -> None:
+    made = document(write_patient(tmp_path / "p.h5"))
+    (picture,) = [block for block in made.blocks if isinstance(block, Picture) and block.title == "Marrow, cell by cell"]
+    assert picture.caption.startswith("One layer of the lattice, x = 35 µm, at the start,")
+    assert all(axes.get_title(loc="left").endswith("layer x = 35 µm") for axes in picture.figure.axes)
+
+
 def test_samples_are_taken_on_round_days() -> None:
     assert sampled(-4.0, 28.0) == [0.0, 7.0, 14.0, 28.0]
     assert sampled(-6.0, 75.0) == [0.0, 7.0, 28.0, 60.0, 75.0]

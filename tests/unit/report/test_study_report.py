@@ -57,7 +57,7 @@ def test_a_real_study_with_its_courses(tmp_path: Path) -> None:
         "Question and design", "Results", "Figures", "Methods and limits", "Provenance", "How to reproduce",
     ]  # fmt: skip
     assert pictures(made) == ["Outputs by parameter", "Courses by dose"]
-    assert table(made, "name").rows == (("dose", "treatments[0].dose", "100000, 1e6, 1e7"),)
+    assert table(made, "name").rows == (("dose", "treatments[0].dose", "100000, 1e6, 1e7 cells/kg"),)
     assert [row[0] for row in table(made, "dose [cells/kg]").rows] == ["100000", "1e6", "1e7"]
     assert Study(folder).digest() in texts(made)
     for suffix in (".html", ".pdf"):
@@ -123,3 +123,17 @@ def test_replicates_alone(tmp_path: Path) -> None:
 def test_outputs_that_every_run_has_are_drawn_first(tmp_path: Path) -> None:
     study = written(laid_out(tmp_path, PARAMETERS))
     assert outputs_drawn(study, ["relapse_day", "peak_car_t"]) == ["peak_car_t"]
+
+
+@pytest.mark.parametrize(
+    ("replicates", "size", "laid"),
+    [
+        (1, "1 point, 1 run ·", "1 point, 1 run with a seed of its own."),
+        (2, "1 point, 2 runs ·", "1 point, 2 runs with seeds of their own."),
+    ],
+)
+def test_one_point_is_told_in_the_singular(replicates: int, size: str, laid: str, tmp_path: Path) -> None:
+    one = f"outputs: [peak_car_t]\nreplicates: {replicates}\nrandom_numbers: independent\n"
+    made = study_document(Study(laid_out(tmp_path, one)))
+    assert size in made.subtitle
+    assert laid in texts(made)

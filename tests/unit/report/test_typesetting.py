@@ -12,6 +12,7 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
 from abm.playback.lettering import text_width
+from abm.report.paper import _columns
 from abm.report.typesetting import PAGE, Pages, wrapped, wrapped_mono
 
 WORDS = st.lists(st.text(alphabet="abcdefgh$\\{}_^%", min_size=1, max_size=60), max_size=20).map(" ".join)
@@ -68,3 +69,15 @@ def test_a_figure_is_set_where_the_page_has_come_to(layout: str | None) -> None:
     assert 49.0 <= left < right <= 49.0 + 3 * 72 + 0.01
     assert PAGE[1] - 48.0 - 2 * 72 - 0.01 <= bottom < top <= PAGE[1] - 48.0 + 0.01
     assert figure.get_size_inches().tolist() == [3.0, 2.0]
+
+
+def test_two_columns_are_written_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = []
+    text = Pages.text
+    monkeypatch.setattr(Pages, "text", lambda pages, words, *rest, **looks: (written.append(words), text(pages, words, *rest, **looks)))
+    lines = [f"line {number}" for number in range(301)]
+    with PdfPages(io.BytesIO()) as file:
+        pages = Pages(file, "")
+        _columns(pages, lines)
+        pages.end()
+    assert written == lines

@@ -7,10 +7,11 @@ import subprocess
 import sys
 import threading
 
+import h5py
 import numpy as np
 import pytest
 
-from abm.errors import InputError
+from abm.errors import InputError, RunError
 from abm.trajectory import Trajectory, TrajectoryWriter
 from abm.trajectory.schema import BEFORE_ALL
 
@@ -46,6 +47,25 @@ def test_reader_sees_the_end_without_being_told(tmp_path, header, record):
     trajectory.close()
     with pytest.raises(InputError, match="closed"):
         trajectory.observable("il6")
+
+
+def test_damage_is_told_by_every_look(tmp_path, header, record):
+    path = tmp_path / "run.h5"
+    writer = TrajectoryWriter(path, header)
+    for number in range(9):
+        record(writer, number)
+    writer.finish()
+    with Trajectory.open(path) as trajectory:
+        damaged = tmp_path / "other.h5"
+        damaged.write_bytes(path.read_bytes())
+        with h5py.File(damaged, "r+") as file:
+            names: list[str] = []
+            file.visit(lambda name: names.append(name) if name.endswith("/tick") else None)
+            del file[names[0]]
+        damaged.replace(path)
+        for _ in range(3):
+            with pytest.raises((InputError, RunError), match="run.h5"):
+                trajectory.refresh()
 
 
 def test_reader_keeps_up_with_a_busy_writer(tmp_path, header, record, content):

@@ -131,14 +131,26 @@ export class Palette {
     return legible(hex, this.dark, 2);
   }
 
-  // RGBA by level of a field, between two levels; faint where there is little.
+  // RGBA by level of a field, between two levels; faint where there is little, and nothing where there is none (level 1).
   field(low, high) {
     const found = new Uint8ClampedArray(1024);
-    for (let level = 1; level < 255; level += 1) {
+    for (let level = 2; level < 255; level += 1) {
       const part = Math.min(Math.max((level - low) / Math.max(high - low, 1), 0), 1);
       found.set([...scaleColour("magma", this.dark ? 0.15 + 0.85 * part : 1 - 0.85 * part),
         Math.round(255 * (0.08 + 0.62 * part))], 4 * level);
     }
     return found;
   }
+}
+
+const LEAST_TOP = 0.1;
+
+// The top of the colours of each field, the same for all runs and frames: the highest concentration, rounded up.
+export function fieldTops(runs) {
+  const found = {};
+  for (const [name, highest] of runs.flatMap((run) => Object.entries(run.highest))) {
+    const rounded = 10 ** (Math.ceil(Math.log10(Math.max(highest, LEAST_TOP)) * 2) / 2);
+    found[name] = Math.max(found[name] ?? 0, rounded);
+  }
+  return found;
 }

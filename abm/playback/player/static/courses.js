@@ -32,11 +32,13 @@ export class Courses {
       const alike = runs.map((run) => run.panels.find((panel) => panel.title === title));
       const some = alike.find(Boolean);
       const known = alike.filter(Boolean);
+      const until = runs.map((run) => run.last / run.ticksPerDay);
       return {
         ...some,
         low: Math.min(...known.map((panel) => panel.low)),
         high: Math.max(...known.map((panel) => panel.high)),
-        courses: alike.flatMap((panel, number) => (panel?.courses ?? []).map((course) => ({ ...course, number }))),
+        courses: alike.flatMap((panel, number) => (panel?.courses ?? []).map((course) => ({
+          ...course, number, until: until[number], days: course.ticks.map((tick) => tick / runs[number].ticksPerDay) }))),
       };
     });
     this.first = Math.min(...runs.map((run) => run.first / run.ticksPerDay));
@@ -162,9 +164,9 @@ export class Courses {
   }
 }
 
-// The last value up to a day, or nothing where the course does not reach.
-function valueAt({ days, values }, day) {
-  if (!days.length || day < days[0] - 1e-6 || day > days.at(-1) + 1) return NaN;
+// The last value up to a day, or nothing where the course, or its run, does not reach.
+function valueAt({ days, values, until }, day) {
+  if (!days.length || day < days[0] - 1e-6 || day > days.at(-1) + 1 || day > until + 1e-6) return NaN;
   let low = 0;
   let high = days.length;
   while (low < high) {

@@ -6,7 +6,7 @@ import { cutVolume, cutWords, flatShape } from "player/cuts";
 
 const KEPT_BYTES = 128 * 2 ** 20;
 
-// The last frame up to a tick, so that nothing is shown before it happened; the first before that; -1 if there is none.
+// The last frame up to a tick; -1 before the first, so that nothing is shown before it happened, and if there is none.
 export function frameAt(ticks, tick) {
   let low = 0;
   let high = ticks.length;
@@ -15,7 +15,7 @@ export function frameAt(ticks, tick) {
     if (ticks[middle] <= tick) low = middle + 1;
     else high = middle;
   }
-  return ticks.length ? Math.max(low - 1, 0) : -1;
+  return low - 1;
 }
 
 export class Frames {
@@ -42,15 +42,6 @@ export class Frames {
     if (had.what !== "whole" || cut.what === "whole" || cut.what === "reduced") return { ...found, cut: had };
     const levels = cutVolume(found.levels, found.shape, cut, layer, run.ranks);
     return { head: found.head, shape: flatShape(found.shape, cut.axis), levels, cut };
-  }
-
-  // Value of a layer at a site of a place, if what is in memory tells it.
-  peek(run, place, layer, tick, site) {
-    const frame = this.number(place, layer, tick);
-    if (frame < 0) return undefined;
-    const found = this.cache.peek(`${run.index}/${run.version}/${place.name}/${layer}/${place.layers[layer][frame]}/whole`);
-    const [, y, z] = place.shape;
-    return found?.levels[(site[0] * y + site[1]) * z + site[2]];
   }
 
   clear() {

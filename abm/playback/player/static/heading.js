@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The head of the page: which run is shown, whether it goes on, and how much of it a page holds.
 
-import { h } from "player/dom";
+import { h, icon } from "player/dom";
 import { dayNumber } from "player/words";
 
 const element = (id) => document.getElementById(id);
@@ -24,6 +24,15 @@ export function showStanding(runs, source) {
   chip.textContent = source.follows ? words : "";
   chip.dataset.status = runs.some((run) => run.status === "running") ? "running" : words;
   chip.title = runs.map((run) => run.reason).filter(Boolean).join("; ");
+}
+
+// What is wrong, as long as it is; a notice stays until it is dismissed.
+export function showBanner(words, notice, dismiss) {
+  const banner = element("banner");
+  banner.hidden = !words && !notice;
+  banner.replaceChildren(...[words, notice].filter(Boolean).map((each) => h("span", {}, each)));
+  if (notice) banner.append(h("button", { type: "button", class: "icon close", "aria-label": "Dismiss", title: "Dismiss",
+    onclick: dismiss }, icon("close")));
 }
 
 // Of the views of a run those that a page holds; of several places that with the fewest.

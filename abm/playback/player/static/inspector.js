@@ -4,11 +4,12 @@
 
 import { h, icon, s } from "player/dom";
 import { count, dayNumber, dayWords, figure, lengthWords } from "player/words";
-import { swatch } from "player/legend";
+import { fieldName, swatch } from "player/legend";
 
 const WIDE = 132;
 const HIGH = 26;
 const DWELL = 350;
+const SOLID = 31;
 
 export class Inspector {
   constructor(host, { source, store, palette, frames }) {
@@ -50,8 +51,10 @@ export class Inspector {
     const lines = [this.siteLine(pane, code, site)];
     const field = pane.levelAt(`field/${this.store.get("overlay")}`, flat);
     if (field) lines.push(h("p", { class: "minor" },
-      `${this.store.get("overlay")}: about ${figure(fieldValue(run, field))} pg/mL`));
+      `${fieldName(this.store.get("overlay"))}: ${fieldWords(run.scales.field, field)}`));
     this.draw(lines, pinned);
+    if ((code & 31) === SOLID) return; // where fat or bone is, no cell can stand
+    const recorded = place.layers.state;
     const frame = this.frames.number(place, "state", pane.tick);
     if (!this.source.history) {
       lines.push(h("p", { class: "minor" }, "Cells one by one can be looked at with abm play and the file itself."));
@@ -59,7 +62,9 @@ export class Inspector {
       return;
     }
     if (frame < 0) {
-      lines.push(h("p", { class: "minor" }, "Cells were not recorded one by one (record.cells)."));
+      lines.push(h("p", { class: "minor" }, recorded
+        ? `Cells one by one are recorded from ${dayWords(recorded[0] / run.ticksPerDay)}.`
+        : "Cells were not recorded one by one (record.cells)."));
       this.draw(lines, pinned);
       return;
     }
@@ -157,7 +162,9 @@ export class Inspector {
   }
 }
 
-const fieldValue = (run, level) => run.scales.field.low * (run.scales.field.high / run.scales.field.low) ** ((level - 1) / 253);
+// The lowest level holds all that is below the scale, zero too.
+const fieldWords = ({ low, high, unit }, level) =>
+  (level === 1 ? `< ${low} ${unit}` : `about ${figure(low * (high / low) ** ((level - 1) / 253))} ${unit}`);
 
 function spark(label, unit, points) {
   const days = points.map(([day]) => day);

@@ -10,6 +10,7 @@ const LEAST_MARK = 4;
 const TINT = 0.55;
 const ALONE = 0.9;
 const BAR = 34;
+const BESIDE = 96;
 const MOST_ZOOM = 64;
 const BARS = [5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
@@ -86,14 +87,17 @@ export class LatticeView {
   geometry() {
     const [columns, rows] = this.content.shape;
     const { clientWidth: wide, clientHeight: high } = this.canvas;
-    const room = this.zoom === 1 && high > 200 ? high - BAR : high;
+    // the scale bar has a place of its own: under the sites, or beside them where that would leave too little
+    const beside = this.zoom === 1 && high <= 2 * BAR;
+    const room = this.zoom === 1 && !beside ? high - BAR : high;
+    const broad = beside ? wide - BESIDE : wide;
     const dots = window.devicePixelRatio || 1;
-    const fit = Math.min(wide / columns, room / rows) * this.zoom;
+    const fit = Math.min(broad / columns, room / rows) * this.zoom;
     // whole dots per site, or all sites would not look alike
     const scale = fit * dots >= 2 ? Math.floor(fit * dots) / dots : fit;
-    const left = Math.round((wide - columns * scale) / 2 + this.pan[0]);
+    const left = Math.round((broad - columns * scale) / 2 + this.pan[0]);
     const top = Math.round((room - rows * scale) / 2 + this.pan[1]);
-    return { wide, high, dots, scale, left, top, columns, rows };
+    return { wide, high, dots, scale, left, top, columns, rows, beside };
   }
 
   siteAt(event) {
@@ -114,7 +118,7 @@ export class LatticeView {
 
   draw() {
     if (!this.content) return;
-    const { wide, high, dots, scale, left, top, columns, rows } = this.geometry();
+    const { wide, high, dots, scale, left, top, columns, rows, beside } = this.geometry();
     if (!wide || !high) return;
     const canvas = this.canvas;
     if (canvas.width !== Math.round(wide * dots) || canvas.height !== Math.round(high * dots)) {
@@ -141,7 +145,7 @@ export class LatticeView {
       pen.strokeStyle = css(this.content.ink);
       pen.strokeRect(left + column * scale - 1, top + row * scale - 1, scale + 2, scale + 2);
     }
-    this.drawBar(pen, scale, wide, high, left, top + rows * scale);
+    this.drawBar(pen, scale, { wide, high, left, right: left + columns * scale, bottom: top + rows * scale, beside });
   }
 
   drawGuests(pen, scale, left, top) {
@@ -163,17 +167,17 @@ export class LatticeView {
     }
   }
 
-  drawBar(pen, scale, wide, high, left, bottom) {
+  drawBar(pen, scale, { wide, high, left, right, bottom, beside }) {
     const perDot = scale / this.content.spacing;
-    const length = BARS.filter((one) => one * perDot <= Math.min(140, wide * 0.4)).at(-1);
+    const length = BARS.filter((one) => one * perDot <= (beside ? BESIDE - 16 : Math.min(140, wide * 0.4))).at(-1);
     if (!length) return;
     const words = lengthWords(length);
     pen.font = "600 11px system-ui, sans-serif";
     const room = Math.max(length * perDot, pen.measureText(words).width) + 16;
-    const below = bottom + BAR <= high;
-    const x = below ? Math.max(left, 0) - 8 : Math.max(left, 0) + 8;
-    const y = below ? bottom + BAR - 2 : Math.min(bottom, high) - 8;
-    if (!below) {
+    const below = !beside && bottom + BAR <= high;
+    const x = beside ? right : below ? Math.max(left, 0) - 8 : Math.max(left, 0) + 8;
+    const y = beside ? (high + 24) / 2 : below ? bottom + BAR - 2 : Math.min(bottom, high) - 8;
+    if (!below && !beside) {
       pen.fillStyle = css(this.content.ground, 0.86);
       pen.beginPath();
       pen.roundRect(x, y - 27, room, 27, 5);

@@ -99,11 +99,12 @@ export class Legend {
     const run = panes.find((pane) => pane.shown?.get(`field/${name}`))?.run;
     const most = run?.fieldMost?.[name];
     if (!most) return [];
-    const [low, high] = [Math.log10(most / 1e3), Math.log10(most)];
-    const lut = palette.field(1, 254);
-    const colour = (part) => mixOver(lut, 1 + Math.round(253 * part), palette.void);
+    const scale = run.scales.field;
+    const [low, high] = [Math.max(most / 1e3, scale.low), Math.min(most, scale.high)].map(Math.log10);
+    const lut = palette.field(2, 254);
+    const colour = (part) => mixOver(lut, 2 + Math.round(252 * part), palette.void);
     return [h("div", { class: "bar-title" }, `${fieldName(name)} in the tissue`),
-      colourBar(colour, low, high, run.scales.field.unit)];
+      colourBar(colour, low, high, `${scale.unit}; not drawn below ${scale.low}`)];
   }
 }
 

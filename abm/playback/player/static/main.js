@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The player: what is read, what is shown at which moment, and how time goes on.
 
-import { Palette } from "player/colours";
+import { Palette, fieldTops } from "player/colours";
 import { Toolbar, Transport, listen, shortcuts } from "player/controls";
 import { Courses } from "player/courses";
 import { h, icon, later } from "player/dom";
 import { EmbeddedSource } from "player/embedded_source";
 import { Frames, frameAt } from "player/frames";
-import { showHeading, showStanding } from "player/heading";
+import { showBanner, showHeading, showStanding } from "player/heading";
 import { HttpSource } from "player/http_source";
 import { Inspector } from "player/inspector";
 import { Legend } from "player/legend";
@@ -29,7 +29,7 @@ export async function start() {
   try {
     player.take(await source.runs());
   } catch (error) {
-    player.tell(error.message);
+    showBanner(error.message);
     document.body.dataset.state = "failed";
     return;
   }
@@ -52,17 +52,15 @@ class Player {
   // Take in descriptions of the runs, at first or as they grew.
   take(runs) {
     this.runs = runs.map((run, index) => ({
-      ...run, index, ranks: Uint8Array.from(run.ranks), fieldMost: this.runs?.[index]?.fieldMost ?? {},
+      ...run, index, ranks: Uint8Array.from(run.ranks), fieldMost: fieldTops(runs),
     }));
     const views = this.runs.flatMap((run) => run.places.map((place) => place.layers.codes ?? []));
     const others = this.runs.flatMap((run) => run.places.flatMap((place) => Object.values(place.layers)));
     let ticks = [...new Set(views.flat())];
     if (!ticks.length) ticks = [...new Set(others.flat())];
     if (!ticks.length) {
-      const { ticksPerDay } = this.runs[0];
       ticks = [...new Set(this.runs.flatMap((run) =>
-        run.panels.flatMap((panel) => panel.courses.flatMap((course) => course.days))))]
-          .map((day) => Math.round(day * ticksPerDay));
+        run.panels.flatMap((panel) => panel.courses.flatMap((course) => course.ticks))))];
     }
     this.moments = { ticks: ticks.sort((one, other) => one - other), ticksPerDay: this.runs[0].ticksPerDay };
   }
@@ -174,10 +172,13 @@ class Player {
     const fetched = await Promise.allSettled(this.panes.map((pane) => pane.fetch(tick, controller.signal)));
     if (controller.signal.aborted) return;
     const failed = fetched.find((each) => each.status === "rejected");
-    this.frameTrouble(failed ? failed.reason.message : "");
-    fetched.forEach((each, at) => {
-      if (each.status === "fulfilled") this.learn(this.panes[at].run, each.value);
-    });
+    if (failed && this.source.follows) {
+      // a frame that cannot be had may be the first sign that the whole file is damaged or gone: that is told then
+      await this.look();
+      if (controller.signal.aborted) return;
+    }
+    this.trouble = failed ? failed.reason.message : "";
+    this.tellTroubles();
     fetched.forEach((each, at) => {
       const pane = this.panes[at];
       pane.element.classList.toggle("failed", each.status === "rejected");
@@ -193,17 +194,6 @@ class Player {
     document.body.dataset.shown = String(Number(document.body.dataset.shown ?? 0) + 1);
     this.shownAt = performance.now();
     this.fetchAhead();
-  }
-
-  // The highest concentrations seen decide the colours of a field, so that they stay the same from frame to frame.
-  learn(run, shown) {
-    for (const [layer, { head }] of shown) {
-      if (!layer.startsWith("field/") || !head.range) continue;
-      const name = layer.slice(6);
-      const rounded = 10 ** (Math.ceil(Math.log10(Math.max(head.range[1], 0.1)) * 2) / 2);
-      const known = Math.max(...this.runs.map((one) => one.fieldMost[name] ?? 0));
-      for (const one of this.runs) one.fieldMost[name] = Math.max(known, rounded);
-    }
   }
 
   // What was asked for ahead is given up when something else is to be shown next.
@@ -227,27 +217,28 @@ class Player {
     }
   }
 
-  frameTrouble(words) {
-    this.trouble = words;
-    this.tell([words, this.farTrouble].filter(Boolean).join(" "));
+  // What is wrong with the file tells more than the frame that could not be had of it.
+  tellTroubles() {
+    showBanner(this.farTrouble || this.trouble, this.notice, () => {
+      this.notice = "";
+      this.tellTroubles();
+    });
   }
 
-  tell(words) {
-    const banner = element("banner");
-    banner.hidden = !words;
-    banner.textContent = words ?? "";
+  // The number of the moment up to a tick, of the first before that.
+  momentNumber(tick) {
+    return Math.max(frameAt(this.moments.ticks, tick), 0);
   }
 
   momentAt(tick) {
-    const { ticks } = this.moments;
-    return ticks.length ? ticks[frameAt(ticks, tick)] : tick;
+    return this.moments.ticks[this.momentNumber(tick)] ?? tick;
   }
 
   // The moment nearest to a tick: where one points is where one wants to be.
   seekTick(tick) {
     const { ticks } = this.moments;
-    const low = frameAt(ticks, tick);
-    const nearer = low >= 0 && low + 1 < ticks.length && ticks[low + 1] - tick < tick - ticks[low] ? low + 1 : low;
+    const low = this.momentNumber(tick);
+    const nearer = low + 1 < ticks.length && ticks[low + 1] - tick < tick - ticks[low] ? low + 1 : low;
     this.go(nearer);
   }
 
@@ -264,7 +255,7 @@ class Player {
 
   step(by) {
     this.store.set({ playing: false });
-    this.go(frameAt(this.moments.ticks, this.store.get("tick")) + by);
+    this.go(this.momentNumber(this.store.get("tick")) + by);
   }
 
   toggle() {
@@ -304,22 +295,29 @@ class Player {
 
   async lookAgain(wait) {
     await new Promise((resolve) => { setTimeout(resolve, wait); });
-    let next = LOOK_SELDOM;
+    await this.look();
+    this.lookAgain(!this.farTrouble && this.runs.some((run) => run.status === "running") ? LOOK_EVERY : LOOK_SELDOM);
+  }
+
+  // Look whether the file has grown, was replaced, or is no longer there; once at a time.
+  async look() {
+    if (this.looking) return;
+    this.looking = true;
     try {
       const standing = await this.source.standing();
       this.farTrouble = "";
       const other = standing.some((one, at) => one.version !== this.runs[at].version);
       if (other) {
         this.frames.clear();
-        this.farTrouble = "Another run took the place of this file and is shown from here on.";
+        this.notice = "Another run took the place of this file and is shown from here on.";
       }
       if (standing.some((one, at) => one.stamp !== this.runs[at].stamp)) await this.grow();
-      if (this.runs.some((run) => run.status === "running")) next = LOOK_EVERY;
     } catch (error) {
       this.farTrouble = error.message;
+    } finally {
+      this.looking = false;
     }
-    this.frameTrouble(this.trouble ?? "");
-    this.lookAgain(next);
+    this.tellTroubles();
   }
 
   async grow() {

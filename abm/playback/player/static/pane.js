@@ -86,7 +86,11 @@ export class Pane {
     const some = codes ?? cells;
     this.describe(some, cells, shown);
     this.room.classList.toggle("is-empty", !some);
-    if (!some) return;
+    this.element.classList.toggle("ended", this.ended);
+    if (!some) {
+      delete this.element.dataset.tick;
+      return;
+    }
     this.element.dataset.tick = codes?.head.tick ?? cells.head.tick;
     if (some.shape.length === 3 && this.store.get("view") === "3d") this.showDeep(some, cells, palette);
     else if (some.shape.length === 2) this.showFlat(codes, cells, shown, palette);
@@ -145,6 +149,17 @@ export class Pane {
     return this.store.get("hidden").includes(kind) ? 0 : OPACITY[named?.name] ?? 0.4;
   }
 
+  // Whether the moment shown is after all that is recorded of the run.
+  get ended() {
+    return this.tick > this.run.last;
+  }
+
+  // When a layer was first recorded, if it was; before that it has no frame.
+  recordedFrom(layer) {
+    const [first] = this.place.layers[layer] ?? [];
+    return first === undefined ? "" : `recorded from ${dayWords(first / this.run.ticksPerDay)}`;
+  }
+
   say(words) {
     this.empty.textContent = words;
     this.empty.hidden = !words;
@@ -189,10 +204,20 @@ export class Pane {
     if (deep && place.block > 1) notes.push(`blocks of ${block} sites, the rarest kind of each`);
     const ofCells = store.get("colour") !== "kind" && view !== "density";
     const day = (frame) => dayWords(frame.head.tick / this.run.ticksPerDay);
+    if (this.ended) {
+      const verb = { running: "has come to", interrupted: "was interrupted on" }[this.run.status] ?? "ended on";
+      notes.push(`${this.compared ? "this run " : ""}${verb} ${dayWords(this.run.last / this.run.ticksPerDay)}`);
+    }
+    const codes = shown.get("codes");
+    if (codes && codes.head.tick !== this.tick) notes.push(`view of ${day(codes)}`);
+    const colour = store.get("colour");
+    const overlay = `field/${store.get("overlay")}`;
     if (ofCells && this.colour !== "kind" && cells) notes.push(`cells as recorded on ${day(cells)}`);
+    else if (ofCells && this.recordedFrom(colour)) notes.push(`cells ${this.recordedFrom(colour)}`);
     else if (ofCells) notes.push("cells were not recorded here (record.cells); coloured by kind");
-    const field = shown.get(`field/${store.get("overlay")}`);
+    const field = shown.get(overlay);
     if (field) notes.push(`field of ${day(field)}`);
+    else if (!deep && this.recordedFrom(overlay)) notes.push(`field ${this.recordedFrom(overlay)}`);
     else if (store.get("overlay") && !deep) notes.push("no such field was recorded here");
     if (store.get("overlay") && deep) notes.push("the field shows in slices and projections");
     if (!free && some) notes.push("one layer and one projection are in this page; play the file itself for the others");
@@ -200,7 +225,8 @@ export class Pane {
     const depth = place.lattice[2] - place.shape[2] * place.step;
     if (depth >= place.step) notes.push(`the middle ${place.shape[2]} of ${place.lattice[2]} layers were recorded`);
     this.note.textContent = notes.join(" · ");
-    this.say(some ? "" : place.hasViews ? "Nothing was recorded yet." : "No views were recorded of this place (record.view).");
+    const from = this.recordedFrom("codes") || this.recordedFrom(this.colour);
+    this.say(some ? "" : from ? `R${from.slice(1)}.` : place.hasViews ? "Nothing was recorded yet." : "No views were recorded of this place (record.view).");
     if (some && !deep) this.say("");
     if (some && deep && some.shape.length === 2) {
       this.say("This page holds no volume of this place: choose a slice or a projection.");
@@ -209,12 +235,12 @@ export class Pane {
     }
   }
 
-  // Levels between which a field is coloured: to the highest seen so far, over three decades.
+  // Levels between which a field is coloured: to the highest recorded, over three decades, as far as the scale goes.
   get fieldSpan() {
     const { low, high } = this.run.scales.field;
     const most = this.run.fieldMost?.[this.store.get("overlay")] ?? high;
     const level = (value) => 1 + (253 * Math.log(value / low)) / Math.log(high / low);
-    return [level(most / 1e3), level(most)];
+    return [Math.max(level(most / 1e3), 1), Math.min(level(most), 254)];
   }
 
   // A site of the view (x, y, z) from one of the picture, if it shows a single layer.

@@ -40,8 +40,7 @@ export class Store {
 
   plane(place) {
     const chosen = this.state.planes[place.name];
-    const thin = place.shape.indexOf(Math.min(...place.shape));
-    const axis = chosen?.axis ?? (place.shape[2] === place.shape[thin] ? 2 : thin);
+    const axis = chosen?.axis ?? place.axis;
     const middle = Math.floor(place.shape[axis] / 2);
     return { axis, number: Math.min(chosen?.axis === axis ? chosen.number ?? middle : middle, place.shape[axis] - 1) };
   }

@@ -128,7 +128,7 @@ def test_it_is_written_whole_or_not_at_all(run_file: Path, tmp_path: Path, monke
 
 
 def test_sizes_and_names_that_cannot_be(run_file: Path, tmp_path: Path) -> None:
-    for options, told in (({"megabytes": 0.2}, "at least 0.5"), ({"megabytes": float("nan")}, "at least 0.5")):
+    for size, told in ((0.2, "at least 0.5"), (float("nan"), "at least 0.5"), (float("inf"), "at most 1000000"), (1e300, "at most")):
         with pytest.raises(InputError, match=told):
-            write_page(run_file, tmp_path / "x.html", **options)
+            write_page(run_file, tmp_path / "x.html", megabytes=size)
     assert np.prod(MARROW) < 300_000  # held whole above

@@ -12,11 +12,13 @@ import numpy as np
 import pytest
 
 from abm.clinic.courses import APLASIA, MRD_LIMIT
-from abm.errors import InputError
+from abm.errors import InputError, RunError
 from abm.playback.player import cells as cells_module
+from abm.playback.player import highest as highest_module
 from abm.playback.player import recording as recording_module
 from abm.playback.player.layers import CD19_SCALE, EXHAUSTED, FIELD_SCALE
 from abm.playback.player.recording import Recording
+from abm.playback.sections import thin_axis
 from abm.trajectory import Trajectory, TrajectoryWriter
 from abm.units import TICKS_PER_DAY
 from tests.unit.playback.player.recorded import (
@@ -206,12 +208,70 @@ def test_another_run_under_the_same_name_is_noticed(tmp_path: Path, monkeypatch:
     found.close()
 
 
+def test_a_truncated_file_stays_told_until_another_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording_module, "_GLANCE", 0.0)
+    path = write_run(tmp_path / "cut.h5")
+    found = Recording(path, "cut")
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size // 3)
+    for ask in (found.standing, found.standing, lambda: found.frame("marrow", "codes", 6, "whole"), found.description):
+        with pytest.raises(RunError, match="damaged or truncated"):
+            ask()
+    write_run(tmp_path / "good.h5").replace(path)
+    assert found.standing()["status"] == "finished"
+    assert opened(found.frame("marrow", "codes", 6, "whole"))[0]["tick"] == 6 * TICKS_PER_DAY
+    found.close()
+
+
 def test_a_run_without_any_frame(tmp_path: Path) -> None:
     found = Recording(write_run(tmp_path / "none.h5", days=0), "none")
     told = found.description()
     assert [place["layers"] for place in told["places"]] == [{}, {}]
     assert (told["panels"], told["first"], told["last"]) == ([], 0, 0)
     found.close()
+
+
+@pytest.mark.parametrize("points", [1500, 20])
+def test_values_of_courses_are_those_of_the_file_at_every_tick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, points: int) -> None:
+    monkeypatch.setattr("abm.playback.player.describing.MOST_POINTS", points)
+    path = tmp_path / "odd.h5"
+    sampled = np.cumsum(np.random.default_rng(3).integers(1, 400, 200))
+    with TrajectoryWriter(path, header()) as writer:
+        for number, tick in enumerate(sampled):
+            writer.observables(int(tick), dict.fromkeys(header().observables, 0.1 + number))
+            if number % 7 == 0:
+                writer.view(int(tick) + 1, "marrow", marrow_view(0))
+    found = Recording(path, "odd")
+    told = found.description()
+    courses = [course for panel in told["panels"] for course in panel["courses"]]
+    il6 = next(course for course in courses if course["label"].startswith("IL-6"))
+    with Trajectory.open(path) as run:
+        known = run.observables["il6"]
+        moments = run.views("marrow").ticks if points < len(sampled) else np.arange(sampled[0], sampled[-1] + 2)
+    assert set(il6["ticks"]) <= set(sampled.tolist())
+    for tick in moments:
+        last = np.searchsorted(il6["ticks"], tick, side="right") - 1
+        assert il6["values"][last] == pytest.approx(known.loc[: tick / TICKS_PER_DAY].iloc[-1], rel=1e-3)
+    found.close()
+
+
+def test_the_highest_concentrations_are_told_from_the_start(recording: Recording) -> None:
+    assert recording.description()["highest"] == {"ifn_gamma": pytest.approx(field(6).max())}
+
+
+def test_looking_for_the_highest_concentration_is_bounded_work(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("abm.playback.player.highest.MOST_VALUES", field(0).size)
+    looked: list[int] = []
+    read = highest_module._highest
+    monkeypatch.setattr(highest_module, "_highest", lambda frames, number: (looked.append(number), read(frames, number))[1])
+    assert recording.description()["highest"] == {"ifn_gamma": pytest.approx(field(6).max())}
+    assert recording.description()["highest"] == {"ifn_gamma": pytest.approx(field(6).max())}
+    assert looked == [0, 2]
+
+
+def test_a_place_opens_across_the_axis_of_movies(recording: Recording) -> None:
+    for place in recording.description()["places"]:
+        assert place["axis"] == thin_axis(tuple(place["shape"]))
 
 
 def test_the_reader_agrees(run_file: Path) -> None:

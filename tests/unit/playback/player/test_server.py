@@ -7,6 +7,8 @@ import gzip
 import http.client
 import json
 import os
+import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -46,7 +48,10 @@ def ask(
 def test_nothing_is_told_without_the_token(serve: Serve, run_file: Path, path: str, token: str) -> None:
     status, _, content = ask(serve(run_file), path, token="%C3%A4" if token == "ä" else token)
     assert status == 403
-    assert "token" in json.loads(content)["error"]
+    if path == "/":
+        assert re.search(rb"<p>abm player: the token is missing or wrong; open the address that abm play printed</p>", content)
+    else:
+        assert "token" in json.loads(content)["error"]
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8750", "127.0.0.1.evil.example", "", "192.168.0.7:8750"])
@@ -190,6 +195,29 @@ def test_a_patient_is_not_compared_with_a_closed_block(run_file: Path, tmp_path:
         pass
 
 
+@pytest.mark.parametrize("part", ["pane.js", "index.html", "player.css"])
+def test_a_part_that_is_missing_is_told_before_the_player_starts(
+    run_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], part: str
+) -> None:
+    from abm.cli import main
+    from abm.playback.player import page
+
+    shutil.copytree(Path(page.__file__).parent / "static", tmp_path / "static")
+    (tmp_path / "static" / part).unlink()
+    page._text.cache_clear()
+    monkeypatch.setattr(page, "files", lambda package: tmp_path)
+    try:
+        for words in (["--no-browser", "--port", "0"], ["--html", str(tmp_path / "q.html")]):
+            assert main(["play", str(run_file), *words]) == 1
+            told = capsys.readouterr().err
+            assert f"static/{part}" in told
+            assert "install abm again" in told
+            assert "cannot be written" not in told
+    finally:
+        page._text.cache_clear()
+    assert [path.name for path in tmp_path.iterdir()] == ["static"]
+
+
 def test_every_module_is_known_to_the_page() -> None:
     folder = Path(__file__).parents[4] / "abm" / "playback" / "player" / "static"
     assert {path.stem for path in folder.glob("*.js")} == set(MODULES)
@@ -235,6 +263,7 @@ def test_from_the_command_line_until_it_is_interrupted(run_file: Path) -> None:
         (["known.h5", "--compare", "known.h5"], "is the run itself"),
         (["known.h5", "--html", "x.htm"], "allowed: .html"),
         (["known.h5", "--html", "x.html", "--megabytes", "0.1"], "at least 0.5"),
+        (["known.h5", "--html", "x.html", "--megabytes", "inf"], "at most 1000000, got inf"),
         (["known.h5", "--html", "there.html"], "exists already"),
     ],
 )
