@@ -64,7 +64,7 @@ def test_damage_is_told_by_every_look(tmp_path, header, record):
             del file[names[0]]
         damaged.replace(path)
         for _ in range(3):
-            with pytest.raises((InputError, RunError), match="run.h5"):
+            with pytest.raises((InputError, RunError), match=r"run\.h5"):
                 trajectory.refresh()
 
 
