@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from traceback import walk_tb
 from typing import Any, NamedTuple, TypeVar
 
 from abm.celltypes import BLAST, CAR_T, CD19_NEGATIVE_BLAST, HOST_T, MATURE_B, PRE_B, OtherCells
 from abm.celltypes import OTHERS as CELL_TYPES
+from abm.celltypes.car_t import Programme
 from abm.celltypes.seeding import DRAW_CD19, DRAW_CD22, sample_antigens
 from abm.errors import InputError
 from abm.observables import OTHERS as OBSERVABLES
 from abm.observables import Observable, Snapshot, observable
-from abm.openings import SWITCH, Opening, Origin, is_off, source_digest
+from abm.openings import Opening, Origin, off_words, source_digest
 from abm.scenario import Scenario
 from abm.state.columns import Array
 from abm.state.kinds import CellType
@@ -55,6 +57,7 @@ __all__ = [
     "Observable",
     "OtherCells",
     "Parameters",
+    "Programme",
     "Snapshot",
     "State",
     "Stream",
@@ -215,12 +218,40 @@ def require(provenance: Mapping[str, Any], path: object) -> None:
             remedy = "register them as then, in this process, before the run goes on"
             found = "" if here is None else ", of which the source has changed"
         else:
-            remedy = f"pip install '{package}=={version}'"
+            remedy = f"install {package} {version}, from where it was had"
             found = ", which is not installed here" if here is None else f"; here is {here}"
         problems.append(f"{path}: was made with {listed} of {package} {version}{found}: {remedy}")
     if problems:
-        hint = [f"{SWITCH}=0 is set, which leaves out what packages add"] if is_off() else []
-        raise InputError("\n".join(problems + hint))
+        raise InputError("\n".join([*problems, *filter(None, [off_words()])]))
+
+
+def at_fault(error: BaseException) -> str:
+    """Return whose code, of other packages, an error arose in, such as ``my-onco 1.0 (treatment 'x')``; empty if in none.
+
+    Parameters
+    ----------
+    error : exception
+        With its traceback; the innermost frame of another package counts.
+    """
+    frames = [(str(frame.f_globals.get("__name__")), frame.f_code.co_qualname) for frame, _ in walk_tb(error.__traceback__)]
+    known = [(what, *one) for what, opening in OPENINGS.items() for one in opening.written()]
+    for module, _ in reversed(frames):
+        there = [one for one in known if _share_a_package(module, one[3].__module__)]
+        if there:
+            origin = there[0][2]
+            things = [
+                f"{what} {name!r}" for what, name, found, written in there
+                if found.package == origin.package
+                and any(place == written.__module__ and f"{within}.".startswith(f"{written.__qualname__}.") for place, within in frames)
+            ]  # fmt: skip
+            whose = str(origin) if origin.is_installed else f"what {origin.package.strip('()')} registers"
+            return f"{whose} ({', '.join(things)})" if things else whose
+    return ""
+
+
+def _share_a_package(one: str, other: str) -> bool:
+    top = other.partition(".")[0]
+    return one == other or (one.partition(".")[0] == top and top != "abm")
 
 
 def identities(text: str) -> list[str]:

@@ -12,7 +12,7 @@ import hashlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.metadata import EntryPoint, entry_points
@@ -24,6 +24,7 @@ from abm.errors import InputError
 
 SWITCH = "ABM_EXTENSIONS"
 """Environment variable; 0 leaves out everything that installed packages declare."""
+OFF, ON = ("0", "no", "false", "off"), ("", "1", "yes", "true", "on")
 WITHOUT = f"{SWITCH}=0 leaves out what packages add"
 Thing = TypeVar("Thing")
 
@@ -124,6 +125,20 @@ class Opening(Generic[Thing]):
         """Return what has been asked for or registered so far, in the order of names."""
         return tuple(self._things[name][0] for name in sorted(self._things))
 
+    def load_all(self) -> Iterator[InputError]:
+        """Load all that others add; yield what is wrong with those that cannot be."""
+        for name in self.names():
+            try:
+                self.get(name)
+            except InputError as error:
+                yield error
+
+    def written(self) -> Iterator[tuple[str, Origin, Any]]:
+        """Yield name, origin and class or function of what has been asked for or registered so far."""
+        for name, (thing, origin) in self._things.items():
+            written: Any = thing
+            yield name, origin, inspect.unwrap(written)  # of an observable, the function
+
     def origin(self, name: str) -> Origin | None:
         """Return where a name comes from, None for one that is not known; nothing is imported."""
         if name in self._things:
@@ -205,8 +220,22 @@ class Opening(Generic[Thing]):
 
 
 def is_off() -> bool:
-    """Tell whether the user leaves out what packages add."""
-    return os.environ.get(SWITCH) == "0"
+    """Tell whether the user leaves out what packages add.
+
+    Raises
+    ------
+    InputError
+        What the variable says is neither yes nor no.
+    """
+    said = os.environ.get(SWITCH, "").strip()
+    if said.lower() not in (*OFF, *ON):
+        raise InputError(f"{SWITCH}={said}: must be one of {', '.join(filter(None, (*OFF, *ON)))}")
+    return said.lower() in OFF
+
+
+def off_words() -> str:
+    """Return what to tell who misses something while the user leaves out what packages add; nothing if that is not so."""
+    return f"{SWITCH}={os.environ[SWITCH]} is set, which leaves out what packages add" if is_off() else ""
 
 
 def declared(group: str) -> tuple[EntryPoint, ...]:

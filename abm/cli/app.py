@@ -119,11 +119,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get(TRACEBACK, "0") not in ("", "0"):
             traceback.print_exc()
         else:
-            _say(
-                f"abm: unexpected {type(error).__name__}: {error}\nA fault of abm; {TRACEBACK}=1 shows where it arose."
-            )
+            _say(f"abm: unexpected {type(error).__name__}: {error}\n{_whose_fault(error)}; {TRACEBACK}=1 shows where it arose.")
+            if isinstance(error, ImportError):
+                _say("Part of the installation may be missing: abm doctor says what is wrong.")
         return AbmError.exit_code
     return 0
+
+
+def _whose_fault(error: Exception) -> str:
+    """Say whose code an error arose in: this package's, or that of one that adds to it."""
+    other = ""
+    with suppress(Exception):  # with half an installation, or what others put into their classes, there is still a message
+        from abm.extensions import at_fault
+
+        other = at_fault(error)
+    return f"A fault of {other or 'abm'}"
 
 
 def _forget_output() -> None:

@@ -13,7 +13,7 @@ Completer = Callable[[str], list[str]]
 def files(*endings: str) -> Completer:
     """Return what completes the names of files, and of the folders on the way to them.
 
-    Nothing is offered where names would need quotes, or where there is none: the shell then completes names as it always does.
+    Names that would need quotes are left out. Where none is left, the shell completes names as it always does.
 
     Parameters
     ----------
@@ -22,14 +22,14 @@ def files(*endings: str) -> Completer:
     """
 
     def complete(incomplete: str) -> list[str]:
-        found = sorted(_names(incomplete, endings))
+        found = sorted(filter(_is_plain, _names(incomplete, endings)))
         # A shell would put a space behind a folder that is the only choice: what is in it is offered instead.
         while len(found) == 1 and found[0].endswith(os.sep):
-            below = sorted(_names(found[0], endings))
+            below = sorted(filter(_is_plain, _names(found[0], endings)))
             if not below:
                 break
             found = below
-        return found if all(shlex.quote(name) == name for name in found) else []
+        return found
 
     return complete
 
@@ -41,6 +41,10 @@ def words(known: Callable[[], Iterable[str]]) -> Completer:
         return [word for word in known() if word.startswith(incomplete)]
 
     return complete
+
+
+def _is_plain(name: str) -> bool:
+    return shlex.quote(name) == name
 
 
 def _names(incomplete: str, endings: tuple[str, ...]) -> Iterator[str]:

@@ -3,11 +3,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+import abm
 
 State = Literal["ok", "warning", "problem"]
 
@@ -34,7 +39,21 @@ class Finding:
     mend: str = ""
 
 
-def answer(command: Sequence[str], seconds: float) -> tuple[int, str]:
+def python_answer(words: Sequence[str], seconds: float) -> tuple[int, str]:
+    """Return exit code and output of a Python that has this package and not what lies in the folder one stands in.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Its arguments, such as ``["-c", "import abm"]``.
+    seconds : float
+        Time that it has [s].
+    """
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(Path(abm.__file__).parents[1])]))
+    return answer([sys.executable, "-P", *words], seconds, {**os.environ, "PYTHONPATH": path})
+
+
+def answer(command: Sequence[str], seconds: float, environment: Mapping[str, str] | None = None) -> tuple[int, str]:
     """Return exit code and output of a program, both streams together.
 
     Parameters
@@ -43,6 +62,8 @@ def answer(command: Sequence[str], seconds: float) -> tuple[int, str]:
         Program and arguments.
     seconds : float
         Time that it has [s].
+    environment : mapping of str to str, optional
+        Its environment variables; those of this process if not given.
 
     Returns
     -------
@@ -52,7 +73,7 @@ def answer(command: Sequence[str], seconds: float) -> tuple[int, str]:
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            encoding="utf-8", errors="replace", timeout=seconds, check=False,
+            encoding="utf-8", errors="replace", timeout=seconds, env=environment, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return -1, f"no answer within {seconds:g} s"

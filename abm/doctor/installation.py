@@ -10,12 +10,12 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator
-from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.machinery import EXTENSION_SUFFIXES, PathFinder
 from importlib.metadata import PackageNotFoundError, distribution, entry_points, version
 from pathlib import Path
 
 import abm
-from abm.doctor.finding import Finding, answer
+from abm.doctor.finding import Finding, answer, python_answer
 from abm.openings import SWITCH, is_off
 
 EXTRAS = {
@@ -43,10 +43,19 @@ def python(folder: Path) -> Iterator[Finding]:
     else:
         yield Finding("Python", "ok", f"{found} at {sys.executable}")
     yield Finding("abm", "ok", f"{abm.__version__} at {ROOT}")
+    here = Path.cwd() / "abm"
+    elsewhere = PathFinder.find_spec("abm", [one for one in sys.path if Path(one).resolve() != Path.cwd()])
+    installed = ROOT if elsewhere is None or elsewhere.origin is None else Path(elsewhere.origin).parent
+    if (here / "__init__.py").is_file() and here.resolve() != installed.resolve():
+        yield Finding(
+            "abm", "warning", f"there is another in this folder: {here}",
+            f"python -m abm, and scripts and notebooks that lie here, take it instead of that at {installed}: "
+            "stand in another folder, or set PYTHONSAFEPATH=1",
+        )  # fmt: skip
 
 
 def packages(folder: Path) -> Iterator[Finding]:
-    """Find the packages that every run needs."""
+    """Find the packages that every run needs, and whether they can be imported."""
     needed = _requirements("")
     if not needed:
         yield Finding(
@@ -57,8 +66,24 @@ def packages(folder: Path) -> Iterator[Finding]:
     wrong = [problem for one in needed if (problem := _wrong_with(*one))]
     for name, found in wrong:
         yield Finding("packages", "problem", found, f"pip install '{name}'")
-    if not wrong:
+    broken = _broken([name for name, requirement in needed if not _wrong_with(name, requirement)])
+    for name, why in broken.items():
+        words = f"{name} {version(name)} cannot be imported: {why}"
+        yield Finding("packages", "problem", words, f"pip install --force-reinstall '{name}'")
+    if not wrong and not broken:
         yield Finding("packages", "ok", ", ".join(f"{name} {version(name)}" for name, _ in needed))
+
+
+def _broken(names: list[str]) -> dict[str, str]:
+    """Return what goes wrong when packages are imported, by name; processes of their own do it, one if all is well."""
+    if not python_answer(["-c", _importing(*names)], CHILD_SECONDS)[0]:
+        return {}
+    answers = {name: python_answer(["-c", _importing(name)], CHILD_SECONDS) for name in names}
+    return {name: text.splitlines()[-1] if text else f"exit code {code}" for name, (code, text) in answers.items() if code}
+
+
+def _importing(*names: str) -> str:
+    return "; ".join(f"import {name.replace('-', '_')}" for name in names)
 
 
 def extras(folder: Path) -> Iterator[Finding]:
@@ -66,7 +91,7 @@ def extras(folder: Path) -> Iterator[Finding]:
     for extra, purpose in EXTRAS.items():
         needed = _requirements(extra)
         wrong = [problem for one in needed if (problem := _wrong_with(*one))]
-        remedy = f"only for {purpose}: pip install 'abm[{extra}]'"
+        remedy = f"only for {purpose}: in the folder of abm's source: pip install '.[{extra}]'"
         if not needed:
             yield Finding(f"abm[{extra}]", "ok", "what it needs is not known: abm was installed before it had this part", remedy)
         elif not wrong:
@@ -82,12 +107,13 @@ def extensions(folder: Path) -> Iterator[Finding]:
     """Find what other packages add, and whether it can be loaded; a process of its own does it."""
     declared = [entry for group in GROUPS for entry in entry_points(group=group)]
     if is_off():
-        yield Finding("extensions", "ok", f"switched off ({SWITCH}=0); {len(declared)} are declared by installed packages")
+        words = f"switched off ({SWITCH}={os.environ[SWITCH]}); {len(declared)} are declared by installed packages"
+        yield Finding("extensions", "ok", words)
         return
     if not declared:
         yield Finding("extensions", "ok", "none")
         return
-    code, text = answer([sys.executable, "-c", _LOADS], CHILD_SECONDS)
+    code, text = python_answer(["-c", _LOADS], CHILD_SECONDS)
     if code:
         names = ", ".join(sorted({entry.dist.name for entry in declared if entry.dist is not None}))
         remedy = f"uninstall it, or set {SWITCH}=0, which leaves out what packages add"
@@ -124,13 +150,14 @@ def kernels(folder: Path) -> Iterator[Finding]:
     modules = {source.stem: _compiled(source) for source in sources}
     is_checkout = (ROOT.parent / "setup.py").is_file()
     build = f"make build, or: cd {ROOT.parent} && {sys.executable} setup.py build_ext --inplace"
-    remedy = build if is_checkout else f"install abm again for this Python: pip install --force-reinstall --no-deps abm=={abm.__version__}"
+    again = "install abm again for this Python, in the folder of its source: pip install --force-reinstall --no-deps ."
+    remedy = build if is_checkout else again
     missing = [name for name, module in modules.items() if module is None]
     if missing or not modules:
         yield Finding("kernels", "problem", f"not compiled for this Python: {', '.join(missing) or 'all'}", remedy)
         return
     imports = "; ".join(f"import abm._kernels.{name}" for name in modules)
-    code, text = answer([sys.executable, "-c", imports], CHILD_SECONDS)
+    code, text = python_answer(["-c", imports], CHILD_SECONDS)
     if code:
         yield Finding("kernels", "problem", f"cannot be loaded: {text.splitlines()[-1] if text else code}", remedy)
         return

@@ -49,6 +49,9 @@ def memory(folder: Path) -> Iterator[Finding]:
 def disk(folder: Path) -> Iterator[Finding]:
     """Find whether the folder can be written to, locks included, and its room."""
     name = str(folder.resolve())
+    if folder.exists() and not folder.is_dir():
+        yield Finding("folder", "problem", f"{name}: is a file", f"name the folder: --folder {shlex.quote(str(folder.resolve().parent))}")
+        return
     if not folder.is_dir():
         yield Finding("folder", "problem", f"{name}: is not there", f"mkdir -p {shlex.quote(name)}")
         return

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from abm.doctor.finding import Finding, answer
+from abm.doctor.finding import Finding, python_answer
 
 SECONDS = 60.0
 """Time that the trial has [s]; it takes about one."""
@@ -22,7 +22,7 @@ def trial(folder: Path) -> Iterator[Finding]:
             where = folder
     except OSError:
         where = Path(tempfile.gettempdir())
-    code, text = answer([sys.executable, "-m", "abm.doctor.trial", str(where)], SECONDS)
+    code, text = python_answer(["-m", "abm.doctor.trial", str(where)], SECONDS)
     digests = [line.removeprefix(MARK) for line in text.splitlines() if line.startswith(MARK)]
     if code or len(digests) != 2:
         last = text.splitlines()[-1] if text else f"exit code {code}"

@@ -28,8 +28,16 @@ TREATMENTS: tuple[type[Treatment], ...] = (
 )
 """Every treatment of this package that a scenario can name."""
 
+
+def _name_of(thing: Any) -> str:
+    name = tag_of(thing, Treatment)
+    if thing.begin is Treatment.begin and thing.act is Treatment.act:
+        raise ValueError(f"class {thing.__name__} does nothing: it needs `act`, which is called every ten minutes, or `begin`, once")
+    return name
+
+
 OTHERS: Opening[type[Treatment]] = Opening(
-    "abm.treatments", "treatment", lambda: [tag_of(item, Treatment) for item in TREATMENTS], lambda thing: tag_of(thing, Treatment)
+    "abm.treatments", "treatment", lambda: [tag_of(item, Treatment) for item in TREATMENTS], _name_of
 )
 """Those that other packages add."""
 

@@ -13,11 +13,13 @@ state of its own: what must survive a checkpoint stands in ``state.body`` under 
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from abm.errors import nearest
 from abm.state.state import State
 from abm.treatments.rules import EXAMPLE, MAX_LENGTH, parse_rule
 from abm.units import Parameters, quantity
@@ -124,5 +126,26 @@ def set_value(state: State, name: str, value: float) -> None:
 
 
 def scale_effect(state: State, name: str, factor: float) -> None:
-    """Multiply a factor into one of :data:`EFFECTS`."""
+    """Multiply a factor into one of :data:`EFFECTS`.
+
+    Parameters
+    ----------
+    state : State
+        Of the patient.
+    name : str
+        One of those that are 1 when nothing is given; the others are no factors, but set.
+    factor : float
+        At least 0.
+
+    Raises
+    ------
+    ValueError
+        No such effect, or no such factor.
+    """
+    factors = [effect for effect, neutral in EFFECTS.items() if neutral]
+    if name not in factors:
+        why = "is set, not scaled (set_value)" if name in EFFECTS else f"is unknown; nearest: {nearest(name, factors)!r}"
+        raise ValueError(f"effect {name!r} {why}; those that can be scaled: {', '.join(factors)}")
+    if not 0 <= factor < math.inf:
+        raise ValueError(f"effect {name!r}: must be scaled by a finite factor of at least 0, got {factor}")
     set_value(state, name, float(state.body[name][0]) * factor)

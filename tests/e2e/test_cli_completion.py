@@ -96,11 +96,13 @@ def test_files(folder: Path, line: str, names: list[str]) -> None:
     assert offered(folder, line) == names
 
 
-def test_names_that_need_quotes_are_left_to_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_need_quotes_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my run.h5").touch()
     (tmp_path / "mine.h5").touch()
+    (tmp_path / "notes.txt").touch()
     assert files(".h5")("my") == []
+    assert files(".h5")("") == ["mine.h5"]
     assert files(".h5")("mi") == ["mine.h5"]
 
 

@@ -130,7 +130,7 @@ def test_packages_of_the_wrong_version(tmp_path: Path, monkeypatch: pytest.Monke
     export = next(doctor.extras(tmp_path))
     assert export.state == "warning"
     assert "pyarrow 3.0, needed is pyarrow" in export.found
-    assert "pip install 'abm[export]'" in export.mend
+    assert "in the folder of abm's source: pip install '.[export]'" in export.mend
 
 
 def test_a_library_that_cannot_be_loaded(tmp_path: Path) -> None:
@@ -138,7 +138,11 @@ def test_a_library_that_cannot_be_loaded(tmp_path: Path) -> None:
     site.mkdir()
     (site / "h5py.py").write_text("raise ImportError('libhdf5.so.310: cannot open shared object file')", encoding="utf-8")
     findings = found(tmp_path, site=site, code=1)
-    assert problems(findings) == ["HDF5", "tiny run"]
+    assert problems(findings) == ["packages", "HDF5", "tiny run"]
+    (told,) = findings["packages"]
+    assert told["found"].startswith("h5py ")
+    assert "cannot be imported: ImportError: libhdf5.so.310" in told["found"]
+    assert told["mend"] == "pip install --force-reinstall 'h5py'"
     assert "libhdf5.so.310" in findings["HDF5"][0]["found"]
     assert "libhdf5.so.310" in findings["tiny run"][0]["found"]
 
@@ -178,10 +182,31 @@ def test_extensions_that_work_and_one_that_takes_a_name(tmp_path: Path, monkeypa
     assert "abm has one of that name already; uninstall that package" in taken.mend
 
 
+def test_another_abm_in_the_folder_is_told_and_does_no_harm(tmp_path: Path) -> None:
+    """Such as the source of an abm that is installed: without kernels."""
+    other = tmp_path / "abm"
+    other.mkdir()
+    (other / "__init__.py").write_text("raise ImportError('the other')", encoding="utf-8")
+    script = "from abm import doctor; from pathlib import Path; " \
+             "print(*(one for check in doctor.CHECKS[:5] + (doctor.trial,) for one in check(Path())), sep='\\n')"  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-P", "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    told = [line for line in done.stdout.splitlines() if "state='ok'" not in line]
+    assert len(told) == 1, done.stdout
+    assert told[0].startswith(f"Finding(name='abm', state='warning', found='there is another in this folder: {other}'")
+    assert f"instead of that at {ROOT / 'abm'}: stand in another folder" in told[0]
+
+
 def test_folders(tmp_path: Path) -> None:
     assert one(doctor.disk, tmp_path).state == "ok"
     away = one(doctor.disk, tmp_path / "away there")
     assert (away.state, away.mend) == ("problem", f"mkdir -p '{tmp_path}/away there'")
+    (tmp_path / "my.yaml").touch()
+    file = one(doctor.disk, tmp_path / "my.yaml")
+    assert (file.state, file.found) == ("problem", f"{tmp_path}/my.yaml: is a file")
+    assert file.mend == f"name the folder: --folder {tmp_path}"
     fixed = one(doctor.disk, Path("/proc"))
     assert fixed.state == "problem"
     assert fixed.found.startswith("/proc: cannot be written to")

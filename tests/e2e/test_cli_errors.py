@@ -186,6 +186,11 @@ sys.exit(main(["validate", "x.yaml"]))
             1,
             "abm: unexpected ZeroDivisionError: division by zero\nA fault of abm; ABM_TRACEBACK=1 shows where",
         ),
+        (
+            "raise ImportError('no kernels')",
+            1,
+            "A fault of abm; ABM_TRACEBACK=1 shows where it arose.\nPart of the installation may be missing: abm doctor says",
+        ),
         ("raise KeyboardInterrupt", 130, "interrupted\n"),
         ("raise MemoryError", 1, "abm: not enough memory\n"),
         ("from abm.errors import RunError; raise RunError('the disk is full')", 1, "the disk is full\n"),

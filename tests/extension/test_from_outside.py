@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+import abm
 from abm import openings
 from abm.errors import InputError
-from abm.extensions import OPENINGS
+from abm.extensions import OPENINGS, scale_effect
 from abm.scenario import Scenario
 from abm.trajectory import Trajectory
 from abm.treatments import OTHERS as TREATMENTS
@@ -86,10 +87,15 @@ def package(folder: Path, name: str, entries: dict[str, str], source: str) -> Pa
 class TestInstalled:
     def test_its_scenario_is_valid_with_it_and_not_without(self, site: Path) -> None:
         assert "safety_switch.yaml: valid;" in told(run("-m", "abm", "validate", SCENARIO, site=site))
-        for variables, found in (({}, None), ({"ABM_EXTENSIONS": "0"}, site)):
+        absent = ("no package that adds one is installed", "got 'rimiducid'; or it is of a package that is not installed\n")
+        off = "ABM_EXTENSIONS=off is set, which leaves out what packages add"
+        for variables, found, words in (({}, None, absent), ({"ABM_EXTENSIONS": "off"}, site, (off, f"got 'rimiducid'; or {off}"))):
             problems = told(run("-m", "abm", "validate", SCENARIO, site=found, **variables), code=2)
-            assert "other_cells[0]: no cell type can be had: abm has none here, and no package that adds one is installed" in problems
+            assert f"other_cells[0]: no cell type can be had: abm has none here, and {words[0]}" in problems
             assert "treatments[2].type: must be one of 'car_t_infusion'" in problems
+            assert words[1] in problems
+        problem = told(run("-m", "abm", "validate", SCENARIO, site=site, ABM_EXTENSIONS="maybe"), code=2)
+        assert "ABM_EXTENSIONS=maybe: must be one of 0, no, false, off, 1, yes, true, on" in problem
 
     def test_a_misspelt_name_is_told_the_nearest(self, site: Path) -> None:
         settings = ["--set", "treatments[2].type=rimiducit", "--set", "other_cells[0].type=plasmacell", "--set", "record.also=[cd19]"]
@@ -121,11 +127,11 @@ class TestInstalled:
         resume = ["-m", "abm", "resume", "my.h5", "--until", "0.3", "--threads", "1", "--quiet"]
         things = "treatment 'rimiducid', observable 'blast_cd19', cell type 'plasma_cell'"
         problem = told(run(*resume, folder=tmp_path), 2)
-        assert f"my.h5: was made with {things} of abm-example 1.0, which is not installed here: pip install 'abm-example==1.0'" in problem
+        assert f"my.h5: was made with {things} of abm-example 1.0, which is not installed here: install abm-example 1.0, " in problem
         assert "ABM_EXTENSIONS" not in problem
         assert "ABM_EXTENSIONS=0 is set" in told(run(*resume, site=site, folder=tmp_path, ABM_EXTENSIONS="0"), 2)
         other = copied(site, tmp_path, "1.1")
-        assert "of abm-example 1.0; here is abm-example 1.1: pip install" in told(run(*resume, site=other, folder=tmp_path), 2)
+        assert "of abm-example 1.0; here is abm-example 1.1: install abm-example 1.0" in told(run(*resume, site=other, folder=tmp_path), 2)
         rerun = told(run("-m", "abm", "rerun", "my.h5", "-o", "again.h5", "--threads", "2", site=site, folder=tmp_path))
         assert "identical" in rerun or "same" in rerun
         told(run(*resume, site=site, folder=tmp_path))
@@ -232,9 +238,15 @@ class Cure(Treatment):
     "A cure."
     type: Literal["cure"] = "cure"
 
+    def act(self, state, index, since):
+        pass
+
 class Tocilizumab(Treatment):
     "Not ours."
     type: Literal["tocilizumab"] = "tocilizumab"
+
+    def begin(self, state, index):
+        return {}
 """
 
 
@@ -279,6 +291,8 @@ REMEDY = "mend or uninstall that package, or ABM_EXTENSIONS=0 leaves out what pa
         (CURE, "Cures", "cannot be loaded: AttributeError: module 'broken' has no attribute 'Cures'; "),
         ("Cure = 3", "Cure", "must be a subclass of abm.extensions.Treatment, is 3; "),
         (CURE, "Tocilizumab", "calls itself 'tocilizumab', which must be the name of the entry point; "),
+        (CURE.replace('"cure"', '"a cure"'), "Cure", "class Cure: type must consist of letters, digits and _, and not begin"),
+        (CURE.replace("def act", "def acts"), "Cure", "class Cure does nothing: it needs `act`, which is called every"),
         (CURE.replace('type: Literal["cure"]', "type: str"), "Cure", "class Cure needs a name for scenarios, such as: type: Literal"),
     ],
 )
@@ -294,9 +308,74 @@ def test_a_broken_package_is_no_traceback_for_a_user(tmp_path: Path) -> None:
     site = package(tmp_path / "site", "broken", {"abm.treatments/cure": "Cure"}, "import nowhere_to_be_found")
     (tmp_path / "x.yaml").write_text("abm: 1\nname: x\ntreatments: [{type: cure, day: 1}]\n", encoding="utf-8")
     assert told(run("-m", "abm", "validate", "x.yaml", site=site, folder=tmp_path), 2).startswith("treatment 'cure' of broken 2.0")
-    assert told(run("-m", "abm", "schema", site=site), 2).startswith("treatment 'cure' of broken 2.0")
+    done = run("-m", "abm", "schema", site=site)
+    assert json.loads(told(done))["additionalProperties"] is False
+    assert done.stderr.startswith("left out: treatment 'cure' of broken 2.0")
+    script = (tmp_path / "x.yaml").read_text(encoding="utf-8").replace("cure", "cura")
+    (tmp_path / "y.yaml").write_text(script, encoding="utf-8")
+    problem = told(run("-m", "abm", "validate", "y.yaml", site=site, folder=tmp_path), 2)  # its name is told without an import
+    assert "'corticosteroid', 'cure', got 'cura'; nearest: 'cure', or it is of a package that is not installed" in problem
     done = run("-m", "abm", "validate", "x.yaml", site=site, folder=tmp_path, ABM_EXTENSIONS="0")
     assert "x.yaml:3:21: treatments[0].type: must be one of 'car_t_infusion'" in told(done, 2)
+
+
+FAULTY = """\
+from typing import Literal
+from abm.extensions import Treatment, observable, scale_effect
+
+class Cure(Treatment):
+    "A cure."
+    type: Literal["cure"] = "cure"
+    factor: float = 1.0
+
+    def act(self, state, index, since):
+        if self.factor == 2:
+            halved(0)
+        scale_effect(state, "effect_secretion", self.factor)
+
+def halved(number):
+    return 1 / number
+
+@observable("1")
+def many(snapshot):
+    "No number."
+    return [1, 2]
+"""
+
+
+@pytest.mark.parametrize(
+    ("setting", "code", "words"),
+    [
+        ("treatments=[{type: cure, day: 0, factor: 2.0}]", 1,
+         "unexpected ZeroDivisionError: division by zero\nA fault of faulty 2.0 (treatment 'cure'); ABM_TRACEBACK=1 shows where"),
+        ("treatments=[{type: cure, day: 0, factor: -5.0}]", 1,
+         "effect 'effect_secretion': must be scaled by a finite factor of at least 0, got -5.0\nA fault of faulty 2.0 (treatment 'cure')"),
+        ("record.also=[many]", 2, "observable 'many' of faulty 2.0: must return a number, got a list"),
+    ],
+)  # fmt: skip
+def test_a_package_that_fails_while_a_run_is_made_is_named(setting: str, code: int, words: str, tmp_path: Path) -> None:
+    site = package(tmp_path / "site", "faulty", {"abm.treatments/cure": "Cure"}, FAULTY)
+    (site / "faulty-2.0.dist-info" / "entry_points.txt").write_text(
+        "[abm.treatments]\ncure = faulty:Cure\n[abm.observables]\nmany = faulty:many\n", encoding="utf-8"
+    )
+    small = ["--set", "marrow.shape=[10, 10, 10]", "--set", "csf=null", "--set", setting]
+    words_of_run = ["run", str(ROOT / "scenarios" / "quickstart.yaml"), "-o", "x.h5", "--until", "0.05", "--threads", "1", "--quiet"]
+    assert words in told(run("-m", "abm", *words_of_run, *small, site=site, folder=tmp_path), code)
+
+
+@pytest.mark.parametrize(
+    ("name", "factor", "words"),
+    [
+        ("effect_secretions", 1, "effect 'effect_secretions' is unknown; nearest: 'effect_secretion'; those that can be scaled: "),
+        ("il6r_occupancy", 0.5, r"effect 'il6r_occupancy' is set, not scaled \(set_value\)"),
+        ("effect_tnf", float("nan"), "effect 'effect_tnf': must be scaled by a finite factor of at least 0, got nan"),
+        ("effect_tnf", float("inf"), "got inf"),
+    ],
+)
+def test_effects_are_scaled_by_what_can_be(name: str, factor: float, words: str) -> None:
+    state = abm.TherapyModel(Scenario(name="x", marrow={"shape": [8, 8, 8]}, csf=None), threads=1).state
+    with pytest.raises(ValueError, match=words):
+        scale_effect(state, name, factor)
 
 
 def test_names_that_are_taken(site_here: Path) -> None:

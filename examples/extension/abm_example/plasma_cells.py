@@ -16,6 +16,7 @@ DRAW_BEARS = 100
 class PlasmaCells(OtherCells):
     """Plasma cells at the start: how many, and how many of them bear CD19."""
 
+    # Choose your own code, 16 to 30: two cell types of one code cannot be used together.
     kind: ClassVar[CellType] = CellType(16, "plasma_cell", "plasma cell", "sessile", "b", "#7a3b69", target=True)
     type: Literal["plasma_cell"] = "plasma_cell"
     marrow_fraction: float = quantity(
