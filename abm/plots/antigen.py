@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from abm.errors import InputError, nearest
 from abm.playback.lettering import GREY
 from abm.playback.timecourses import RULE_COLOUR, style, write_title
-from abm.plots.axes import POINTS, Courses, absent, axes_for, finish
+from abm.plots.axes import POINTS, Courses, absent, axes_for, finish, legend_above
 from abm.plots.blasts import CD19_LOW, LEAST_AGENTS, antigen_course
 
 if TYPE_CHECKING:
@@ -67,14 +67,6 @@ def antigen(trajectory: Trajectory, ax: Axes | None = None, *, name: str = "cd19
             f"{CD19_LOW:,.0f}\nCD19-low", (1.0, CD19_LOW), xycoords=("axes fraction", "data"), xytext=(3, 0), textcoords="offset points",
             ha="left", va="center", size=POINTS - 1, color=GREY, annotation_clip=False,
         )  # fmt: skip
-    ax.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.0, 1.0),
-        ncol=3,
-        frameon=False,
-        fontsize=POINTS,
-        handlelength=1.1,
-        borderaxespad=0.15,
-    )
+    legend_above(ax)
     finish(ax, courses.treatments, courses.time)
     return ax

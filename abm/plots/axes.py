@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -95,6 +95,19 @@ def finish(ax: Axes, treatments: Sequence[Treatment], time: TimeAxis) -> None:
                 days, [0.035] * len(days), "^", color=INFUSION_COLOUR, ms=8.0, mec="white", mew=0.7, zorder=6, clip_on=False,
                 transform=ax.get_xaxis_transform(), label="_infusions",
             )  # fmt: skip
+
+
+def shade(ax: Axes, spells: Iterable[tuple[float, float]], time: TimeAxis) -> None:
+    """Shade the stretches of days during which something held."""
+    for first, last in spells:
+        ax.axvspan(first * time.scale, last * time.scale, color=SHADE, lw=0.0, zorder=0)
+
+
+def legend_above(ax: Axes) -> None:
+    """Put the legend above the axes, at the right of the title."""
+    ax.legend(
+        loc="lower right", bbox_to_anchor=(1.0, 1.0), ncol=3, frameon=False, fontsize=POINTS, handlelength=1.1, borderaxespad=0.15,
+    )  # fmt: skip
 
 
 def absent(ax: Axes, title: str, words: str) -> Axes:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from abm.clinic.courses import APLASIA, stretches
 from abm.playback.courses import decades
-from abm.plots.axes import SHADE, Courses, absent, axes_for, draw, unrecorded
+from abm.plots.axes import Courses, absent, axes_for, draw, shade, unrecorded
 
 if TYPE_CHECKING:
     from abm.trajectory import Trajectory
@@ -37,6 +37,5 @@ def b_cells(trajectory: Trajectory, ax: Axes | None = None) -> Axes:
     _, high = decades(panel.courses, least=(LOW, 400.0), span=4)
     draw(ax, replace(panel, low=LOW, high=high, rules=((APLASIA, "10 cells/µL\naplasia"),)), courses)
     (course,) = panel.courses
-    for first, last in stretches(course.days, course.values < APLASIA):
-        ax.axvspan(first * courses.time.scale, last * courses.time.scale, color=SHADE, lw=0.0, zorder=0)
+    shade(ax, stretches(course.days, course.values < APLASIA), courses.time)
     return ax

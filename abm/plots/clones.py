@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from abm.celltypes import BLAST, CD19_NEGATIVE_BLAST
 from abm.playback.lettering import DARK, GREY
 from abm.playback.timecourses import style, write_title
-from abm.plots.axes import POINTS, Courses, absent, axes_for, finish, unrecorded
+from abm.plots.axes import POINTS, Courses, absent, axes_for, finish, legend_above, unrecorded
 from abm.plots.blasts import antigen_course
 
 if TYPE_CHECKING:
@@ -79,15 +79,7 @@ def clones(trajectory: Trajectory, ax: Axes | None = None) -> Axes:
     ax.yaxis.set_minor_locator(NullLocator())
     ax.set_yticklabels([f"$10^{{{round(np.log10(count))}}}$" for _ in range(2) for count in ticks], size=POINTS)
     ax.set_ylabel("leukaemic cells\nof the body", size=POINTS)
-    ax.legend(
-        loc="lower right",
-        bbox_to_anchor=(1.0, 1.0),
-        ncol=3,
-        frameon=False,
-        fontsize=POINTS,
-        handlelength=1.1,
-        borderaxespad=0.15,
-    )
+    legend_above(ax)
     finish(ax, courses.treatments, courses.time)
     return ax
 

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from abm.clinic.courses import Courses as Recorded
 from abm.clinic.courses import stretches
-from abm.plots.axes import SHADE, Courses, absent, axes_for, draw, unrecorded
+from abm.plots.axes import Courses, absent, axes_for, draw, shade, unrecorded
 
 if TYPE_CHECKING:
     from abm.trajectory import Trajectory
@@ -32,8 +32,7 @@ def csf(trajectory: Trajectory, ax: Axes | None = None) -> Axes:
     if panel is None:
         return absent(ax, TITLE, unrecorded(trajectory, "blasts_csf", "car_t_csf"))
     draw(ax, panel, courses)
-    for first, last in neurotoxic_spells(trajectory):
-        ax.axvspan(first * courses.time.scale, last * courses.time.scale, color=SHADE, lw=0.0, zorder=0)
+    shade(ax, neurotoxic_spells(trajectory), courses.time)
     return ax
 
 
